@@ -1,0 +1,516 @@
+"""The syntax tree: frozen nodes, as the text has them, names and types not yet looked up.
+
+In:  the parser makes them. Out: the analyser reads them, the printer writes them back canonically.
+
+Identifiers are already folded: unquoted names are upper case, quoted ones as written. Nodes compare by
+value without their position, so that equal expressions are one.
+"""
+
+from __future__ import annotations
+
+import decimal
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock.errors import Position
+from penstock.types import SqlType
+
+NOWHERE = Position(0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    at: Position = field(default=NOWHERE, compare=False, repr=False)
+
+
+# --- expressions -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Expression(Node):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Null(Expression):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Boolean(Expression):
+    value: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Integer(Expression):
+    """A literal that fits INTEGER or, if not, BIGINT."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecimalLiteral(Expression):
+    value: decimal.Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Double(Expression):
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class String(Expression):
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalUnit(Expression):
+    """The bare unit of DATEADD(DAYS, ...): DAYS, HOURS, MINUTES, SECONDS, MILLISECONDS."""
+
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Name(Expression):
+    """A column, `name` or `qualifier.name`; a lambda parameter looks the same until it is looked up."""
+
+    name: str
+    qualifier: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dereference(Expression):
+    """struct->field"""
+
+    base: Expression
+    field_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subscript(Expression):
+    base: Expression
+    index: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Expression):
+    """A function call; COUNT(*) has no arguments and `star` set. Name in upper case."""
+
+    name: str
+    arguments: tuple[Expression, ...]
+    star: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lambda(Expression):
+    parameters: tuple[str, ...]
+    body: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Cast(Expression):
+    value: Expression
+    type: SqlType
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic(Expression):
+    """operator: + - * / %   (`||` is a Call of CONCAT-like operator '||')"""
+
+    operator: str
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Negate(Expression):
+    """Unary minus; a minus before a number literal is folded into the literal by the parser."""
+
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Expression):
+    """operator: = <> < <= > >= or IS DISTINCT FROM, IS NOT DISTINCT FROM"""
+
+    operator: str
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Logical(Expression):
+    """operator: AND OR"""
+
+    operator: str
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Expression):
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class IsNull(Expression):
+    value: Expression
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Between(Expression):
+    value: Expression
+    low: Expression
+    high: Expression
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class In(Expression):
+    value: Expression
+    choices: tuple[Expression, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Like(Expression):
+    value: Expression
+    pattern: Expression
+    escape: str | None = None
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class When(Node):
+    condition: Expression
+    result: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Case(Expression):
+    """Searched CASE; `operand` is set for the simple form, which ksqlDB parses and refuses."""
+
+    whens: tuple[When, ...]
+    default: Expression | None = None
+    operand: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayConstructor(Expression):
+    items: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MapConstructor(Expression):
+    entries: tuple[tuple[Expression, Expression], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StructConstructor(Expression):
+    fields: tuple[tuple[str, Expression], ...]
+
+
+# --- queries -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SelectItem(Node):
+    """expression [AS alias]"""
+
+    expression: Expression
+    alias: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SelectStar(Node):
+    """`*` or `source.*`"""
+
+    qualifier: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SelectStructStar(Node):
+    """struct->*"""
+
+    expression: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Relation(Node):
+    """A source with its alias (the name itself when none is given)."""
+
+    name: str
+    alias: str
+
+
+@dataclass(frozen=True, slots=True)
+class Within(Node):
+    """WITHIN of a stream-stream join, milliseconds."""
+
+    before_ms: int
+    after_ms: int
+    grace_ms: int | None = None
+    text: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Join(Node):
+    """kind: INNER LEFT RIGHT OUTER (full)"""
+
+    kind: str
+    right: Relation
+    criteria: Expression
+    within: Within | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window(Node):
+    """kind: TUMBLING HOPPING SESSION. For SESSION `size_ms` is the gap of inactivity."""
+
+    kind: str
+    size_ms: int
+    advance_ms: int | None = None
+    grace_ms: int | None = None
+    retention_ms: int | None = None
+    text: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Query(Node):
+    """emit: None (pull), CHANGES, FINAL. partition_by/group_by None when the clause is absent."""
+
+    select: tuple[SelectItem | SelectStar | SelectStructStar, ...]
+    source: Relation
+    joins: tuple[Join, ...] = ()
+    window: Window | None = None
+    where: Expression | None = None
+    group_by: tuple[Expression, ...] | None = None
+    partition_by: tuple[Expression, ...] | None = None
+    having: Expression | None = None
+    emit: str | None = None
+    limit: int | None = None
+
+
+# --- statements --------------------------------------------------------------------------------------
+
+Properties = tuple[tuple[str, Any], ...]
+"""WITH (...): names in upper case, values as Python values (str, int, bool, float, Decimal)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement(Node):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Element(Node):
+    """A column of CREATE. role: VALUE, KEY, PRIMARY KEY, HEADERS, HEADER (then header_key)."""
+
+    name: str
+    type: SqlType
+    role: str = "VALUE"
+    header_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreateSource(Statement):
+    """kind: STREAM TABLE"""
+
+    kind: str
+    name: str
+    elements: tuple[Element, ...]
+    properties: Properties
+    or_replace: bool = False
+    if_not_exists: bool = False
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CreateAs(Statement):
+    """CREATE STREAM|TABLE AS SELECT"""
+
+    kind: str
+    name: str
+    properties: Properties
+    query: Query
+    or_replace: bool = False
+    if_not_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InsertSelect(Statement):
+    target: str
+    query: Query
+    properties: Properties = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InsertValues(Statement):
+    target: str
+    columns: tuple[str, ...]
+    values: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Select(Statement):
+    query: Query
+
+
+@dataclass(frozen=True, slots=True)
+class DropSource(Statement):
+    kind: str
+    name: str
+    if_exists: bool = False
+    delete_topic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AlterSource(Statement):
+    kind: str
+    name: str
+    added: tuple[Element, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CreateType(Statement):
+    name: str
+    type: SqlType
+    if_not_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DropType(Statement):
+    name: str
+    if_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class QueryControl(Statement):
+    """action: TERMINATE PAUSE RESUME; query_id None for ALL."""
+
+    action: str
+    query_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CreateConnector(Statement):
+    """kind: SOURCE SINK. Property names keep their case."""
+
+    kind: str
+    name: str
+    properties: Properties
+    if_not_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DropConnector(Statement):
+    name: str
+    if_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Show(Statement):
+    """what: PROPERTIES TOPICS STREAMS TABLES QUERIES FUNCTIONS CONNECTORS 'CONNECTOR PLUGINS' TYPES VARIABLES
+
+    `every` is SHOW ALL TOPICS, `connector_kind` SOURCE or SINK of SHOW SINK CONNECTORS.
+    """
+
+    what: str
+    extended: bool = False
+    every: bool = False
+    connector_kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Describe(Statement):
+    """what: SOURCE STREAMS TABLES FUNCTION CONNECTOR"""
+
+    what: str
+    name: str | None
+    extended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Explain(Statement):
+    """Either a statement that holds a query, or the id of a running one."""
+
+    statement: Statement | None
+    query_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PrintTopic(Statement):
+    topic: str
+    from_beginning: bool = False
+    interval: int | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetProperty(Statement):
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnsetProperty(Statement):
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlterSystem(Statement):
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Define(Statement):
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undefine(Statement):
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssertTopic(Statement):
+    topic: str
+    properties: Properties = ()
+    timeout_ms: int | None = None
+    exists: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AssertSchema(Statement):
+    subject: str | None
+    schema_id: int | None
+    timeout_ms: int | None = None
+    exists: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AssertValues(Statement):
+    """ASSERT VALUES and, with `tombstone`, ASSERT NULL VALUES (test files only)."""
+
+    source: str
+    columns: tuple[str, ...]
+    values: tuple[Expression, ...]
+    tombstone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AssertSource(Statement):
+    """ASSERT STREAM|TABLE (test files only)"""
+
+    kind: str
+    name: str
+    elements: tuple[Element, ...]
+    properties: Properties
+
+
+@dataclass(frozen=True, slots=True)
+class RunScript(Statement):
+    path: str
