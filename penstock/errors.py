@@ -12,6 +12,8 @@
     |  |- TopicExists                it is there with other settings
     |  |- LogUnavailable             full disk, read-only folder, corrupt or foreign file
     |  `- Fenced                     another process took over
+    |- ServerRefused                 a ksqlDB server said no; message and code are its own
+    |- ServerUnreachable             nobody answers at a URL
     |- RecordError                   one record can't be read or written; it goes to the processing log
     `- SettingError                  a setting has a value that can't be
 
@@ -102,6 +104,20 @@ class LogUnavailable(LogError):
 
 
 class Fenced(LogError):
+    pass
+
+
+class ServerRefused(PenstockError):
+    """`statement` is the statement as the server spells it, when it says so; `status` the HTTP status."""
+
+    def __init__(self, message: str, code: int, status: int, statement: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+        self.statement = statement
+
+
+class ServerUnreachable(PenstockError):
     pass
 
 
