@@ -1,0 +1,1 @@
+"""Sidecars: services that read topics and write topics, and know the engine by the log alone."""
