@@ -82,6 +82,8 @@ DISK_SENTENCES: dict[int, str] = {
     errno.EROFS: "The file system is read-only",
     errno.EACCES: "Permission is denied",
     errno.EPERM: "Permission is denied",
+    errno.ENOTDIR: "A file stands where a folder should be",
+    errno.EEXIST: "A file stands where a folder should be",
 }
 
 

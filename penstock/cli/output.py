@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+PIPE_WIDTH = 240
+
 
 def show(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], output: str, title: str | None = None
@@ -16,9 +18,15 @@ def show(
     if output == "json":
         click.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], indent=2, default=str))
         return
+    console().print(table_of(columns, rows, title))
+
+
+def console() -> Any:
+    """A terminal has its own width; a file or pipe takes whole lines."""
     from rich.console import Console
 
-    Console().print(table_of(columns, rows, title))
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=PIPE_WIDTH)
 
 
 def show_each(

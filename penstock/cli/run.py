@@ -18,6 +18,7 @@ import click
 from penstock import settings
 from penstock.cli.main import load
 from penstock.cli.options import dir_option, log_option
+from penstock.supervisor import end_with_supervisor
 
 Serve = Callable[[settings.ServiceSettings], None]
 
@@ -45,4 +46,5 @@ def run(service: str, port: int | None, host: str | None, folder: Path | None, l
     """
     chosen = settings.service_settings(service, dir=folder, log=log, host=host, port=port)
     chosen.dir.mkdir(parents=True, exist_ok=True)
+    end_with_supervisor()
     cast(Serve, load(SERVICES[service]))(chosen)

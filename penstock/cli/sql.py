@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -16,7 +17,7 @@ from penstock.cli.output import show, show_each
 from penstock.cli.script import normal, pieces
 
 Entity = dict[str, Any]
-Table = tuple[Sequence[str], list[Sequence[Any]]]
+Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
 
 ENDLESS = re.compile(r"\bEMIT (?:CHANGES|FINAL)\b")
 ROWS_AS_TABLE_MAX = 1000
@@ -133,9 +134,7 @@ def spelled(schema: Entity) -> str:
     "(from a file: penstock sql - < query.ksql)"
 )
 @click.argument("statement")
-@click.option(
-    "--property", "-p", "properties", multiple=True, help="A property for this request, name=value."
-)
+@click.option("--property", "-p", "properties", multiple=True, help="A property of this request, name=value.")
 @server_options
 @output_option
 def sql(
@@ -147,7 +146,7 @@ def sql(
     output: str,
 ) -> None:
     """One statement or query to the server. A query with EMIT CHANGES runs until Ctrl-C."""
-    text = click.get_text_stream("stdin").read() if statement == "-" else statement
+    text = sys.stdin.read() if statement == "-" else statement
     settings = dict(property_of(each) for each in properties)
     with connect(url, user, password) as client:
         for piece in pieces(Path("statement"), text if text.rstrip().endswith(";") else text + ";"):
@@ -177,7 +176,8 @@ def show_entities(entities: list[Entity], output: str) -> None:
         click.echo(json.dumps(entities, indent=2))
         return
     for entity in entities:
-        columns, rows = TABLES.get(entity["@type"], other_table)(entity)
+        table_of: Callable[[Entity], Table] = TABLES.get(entity["@type"], other_table)
+        columns, rows = table_of(entity)
         show(columns, rows, output)
 
 

@@ -50,20 +50,13 @@ def describe(topic: str, folder: Path | None, log: str | None, output: str) -> N
     info = known_topic(opened, topic)
     show(("setting", "value"), sorted(info.config.items()), output)
     begins, ends = opened.begin_offsets(topic), opened.end_offsets(topic)
-    groups = {group: opened.committed(group) for group in opened.groups()}
-    readers = {
-        group: offsets for group, offsets in groups.items() if any(name == topic for name, _ in offsets)
-    }
+    every = {group: opened.committed(group) for group in opened.groups()}
+    groups = [group for group, offsets in every.items() if any(name == topic for name, _ in offsets)]
     rows = [
-        (
-            partition,
-            begins[partition],
-            ends[partition],
-            *(o.get((topic, partition)) for o in readers.values()),
-        )
-        for partition in sorted(ends)
+        (number, begins[number], ends[number], *(every[group].get((topic, number)) for group in groups))
+        for number in sorted(ends)
     ]
-    show(("partition", "first", "next", *readers), rows, output)
+    show(("partition", "first", "next", *groups), rows, output)
 
 
 @topics.command(epilog="Example: penstock topics read streaming-errors --limit 5 --output json")
@@ -136,9 +129,8 @@ def records_of(chunk: Chunk, limit: int) -> Iterator[dict[str, Any]]:
 
 
 def moment(time_ms: int) -> str:
-    return (
-        datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    )
+    text = datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
 
 
 def readable(payload: bytes | None) -> str | None:
