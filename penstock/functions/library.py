@@ -1,12 +1,29 @@
 """All declarations in one list: importing this fills the register."""
 
 from penstock.functions import (
+    aggregates,
+    collectors,
     conditional,
+    distinct,
     masks,
     numbers,
     octets,
+    offsets,
     regexes,
+    statistics,
     text,
 )
 
-DECLARATIONS = (conditional, masks, numbers, octets, regexes, text)
+DECLARATIONS = (
+    aggregates,
+    collectors,
+    conditional,
+    distinct,
+    masks,
+    numbers,
+    octets,
+    offsets,
+    regexes,
+    statistics,
+    text,
+)

@@ -49,7 +49,6 @@ def table_of(masks: Masks) -> Mask:
     return Mask(masks)
 
 
-
 def left(text: str, count: int, table: Mask) -> str:
     return text[:count].translate(table) + text[count:]
 
@@ -123,8 +122,14 @@ def declare_side(name: str, cutter: Cutter, meaning: str, example: tuple[str, st
 declare_side("MASK_LEFT", left, "The first n characters masked.", ("MASK_LEFT('Card 12', 4)", "Xxxx 12"))
 declare_side("MASK_RIGHT", right, "The last n characters masked.", ("MASK_RIGHT('Card 12', 2)", "Card nn"))
 declare_side(
-    "MASK_KEEP_LEFT", keep_left, "All but the first n characters masked.", ("MASK_KEEP_LEFT('Card 12', 4)", "Card-nn")
+    "MASK_KEEP_LEFT",
+    keep_left,
+    "All but the first n characters masked.",
+    ("MASK_KEEP_LEFT('Card 12', 4)", "Card-nn"),
 )
 declare_side(
-    "MASK_KEEP_RIGHT", keep_right, "All but the last n characters masked.", ("MASK_KEEP_RIGHT('Card 12', 2)", "Xxxx-12")
+    "MASK_KEEP_RIGHT",
+    keep_right,
+    "All but the last n characters masked.",
+    ("MASK_KEEP_RIGHT('Card 12', 2)", "Xxxx-12"),
 )

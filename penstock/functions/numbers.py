@@ -29,7 +29,9 @@ def whole_part(kinds: Sequence[Any]) -> SqlType:
 # --- ABS, SIGN, CEIL, FLOOR ---------------------------------------------------------------------------
 
 
-@scalar("ABS", DECIMAL, returns=DECIMAL, category=MATHS, spelling="Abs", example=("ABS(-1.50)", Decimal("1.50")))
+@scalar(
+    "ABS", DECIMAL, returns=DECIMAL, category=MATHS, spelling="Abs", example=("ABS(-1.50)", Decimal("1.50"))
+)
 def abs_decimal(val: Decimal) -> Decimal:
     """The absolute value."""
     return val.copy_abs()
@@ -104,8 +106,12 @@ for name, on_double, on_decimal, figures in (
     spelling = name.capitalize()
     scalar(name, INTEGER, returns=INTEGER, category=MATHS, spelling=spelling, example=(f"{name}(7)", 7))(same)
     scalar(name, BIGINT, returns=BIGINT, category=MATHS, example=(f"{name}(CAST(7 AS BIGINT))", 7))(same)
-    scalar(name, DOUBLE, returns=DOUBLE, category=MATHS, example=(f"{name}(1.5E0)", float(figures[0])))(on_double)
-    scalar(name, DECIMAL, returns=DECIMAL, category=MATHS, example=(f"{name}(1.50)", Decimal(figures[1])))(on_decimal)
+    scalar(name, DOUBLE, returns=DOUBLE, category=MATHS, example=(f"{name}(1.5E0)", float(figures[0])))(
+        on_double
+    )
+    scalar(name, DECIMAL, returns=DECIMAL, category=MATHS, example=(f"{name}(1.50)", Decimal(figures[1])))(
+        on_decimal
+    )
 
 
 # --- ROUND, TRUNC -------------------------------------------------------------------------------------
@@ -154,7 +160,9 @@ def round_decimal(val: Decimal) -> Decimal:
     return with_scale(val, 0, half_up(val))
 
 
-@scalar("ROUND", DECIMAL, INTEGER, returns=DECIMAL, category=MATHS, example=("ROUND(2.345, 2)", Decimal("2.350")))
+@scalar(
+    "ROUND", DECIMAL, INTEGER, returns=DECIMAL, category=MATHS, example=("ROUND(2.345, 2)", Decimal("2.350"))
+)
 def round_decimal_places(val: Decimal, decimal_places: int) -> Decimal:
     """Rounded to a number of decimal places, the scale kept."""
     return rescaled(val, decimal_places, half_up(val))
@@ -187,7 +195,9 @@ def trunc_decimal(val: Decimal) -> Decimal:
     return with_scale(val, 0, decimal.ROUND_DOWN)
 
 
-@scalar("TRUNC", DECIMAL, INTEGER, returns=DECIMAL, category=MATHS, example=("TRUNC(2.345, 2)", Decimal("2.340")))
+@scalar(
+    "TRUNC", DECIMAL, INTEGER, returns=DECIMAL, category=MATHS, example=("TRUNC(2.345, 2)", Decimal("2.340"))
+)
 def trunc_decimal_places(val: Decimal, decimal_places: int) -> Decimal:
     """Cut to a number of decimal places, the scale kept."""
     return rescaled(val, decimal_places, decimal.ROUND_DOWN)
@@ -196,7 +206,9 @@ def trunc_decimal_places(val: Decimal, decimal_places: int) -> Decimal:
 # --- Java's Math --------------------------------------------------------------------------------------
 
 
-def guarded(compute: Callable[[float], float], infinite: float | Callable[[float], float] = INF) -> Callable[..., float]:
+def guarded(
+    compute: Callable[[float], float], infinite: float | Callable[[float], float] = INF
+) -> Callable[..., float]:
     """A function of Java's Math: NaN outside its domain, infinity on overflow."""
 
     def of(value: float) -> float:
@@ -341,10 +353,16 @@ def geo_distance_units(lat1: float, lon1: float, lat2: float, lon2: float, units
     """The same in KM or MILES."""
     radius = UNITS.get((units or "").strip().upper())
     if radius is None:
-        raise ValueError(f"GeoDistance function units parameter must be one of {', '.join(filter(None, UNITS))}")
+        raise ValueError(
+            f"GeoDistance function units parameter must be one of {', '.join(filter(None, UNITS))}"
+        )
     if abs(lat1) > 90 or abs(lat2) > 90 or abs(lon1) > 180 or abs(lon2) > 180:
-        raise ValueError("valid latitude values for GeoDistance function are in the range of -90 to 90, longitude -180 to 180")
-    return haversine(lat1 * PER_DEGREE, lat2 * PER_DEGREE, (lat2 - lat1) * PER_DEGREE, (lon2 - lon1) * PER_DEGREE, radius)
+        raise ValueError(
+            "valid latitude values for GeoDistance function are in the range of -90 to 90, longitude -180 to 180"
+        )
+    return haversine(
+        lat1 * PER_DEGREE, lat2 * PER_DEGREE, (lat2 - lat1) * PER_DEGREE, (lon2 - lon1) * PER_DEGREE, radius
+    )
 
 
 def haversine(lat1: float, lat2: float, lat: float, lon: float, radius: int) -> float:

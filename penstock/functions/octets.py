@@ -55,7 +55,9 @@ def choose(table: dict[str, Callable[..., object]], encoding: str) -> Callable[.
     try:
         return table[encoding]
     except KeyError:
-        raise ValueError(f"Unknown encoding type '{encoding}'. Supported formats are {', '.join(table)}.") from None
+        raise ValueError(
+            f"Unknown encoding type '{encoding}'. Supported formats are {', '.join(table)}."
+        ) from None
 
 
 @scalar("TO_BYTES", STRING, STRING, returns=BYTES, category="STRING", spelling="to_bytes",
@@ -161,7 +163,10 @@ def declare_number(name: str, kind: object, code: str, digits: str, one: object)
     of.__doc__ = "The number that bytes hold, most significant byte first."
     of_order.__doc__ = "The number that bytes hold in the order BIG_ENDIAN or LITTLE_ENDIAN."
     backwards = "".join(reversed(re.findall("..", digits)))
-    big, little = f"{name}(TO_BYTES('{digits}', 'hex'))", f"{name}(TO_BYTES('{backwards}', 'hex'), 'LITTLE_ENDIAN')"
+    big, little = (
+        f"{name}(TO_BYTES('{digits}', 'hex'))",
+        f"{name}(TO_BYTES('{backwards}', 'hex'), 'LITTLE_ENDIAN')",
+    )
     declare = dict(returns=kind, category="CONVERSIONS", spelling=name.lower())
     scalar(name, BYTES, example=(big, one), **declare)(of)  # type: ignore[arg-type]
     scalar(name, BYTES, STRING, example=(little, one), **declare)(of_order)  # type: ignore[arg-type]

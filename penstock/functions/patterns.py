@@ -100,7 +100,9 @@ IMPLICIT: dict[SqlType, tuple[SqlType, ...]] = {
 def match(declared: Sequence[SqlType], actual: Sequence[Argument], casts: bool) -> Bindings | None:
     """What the generic names stand for when every argument fits, else None."""
     bindings: Bindings = {}
-    fits = all(matches(pattern, given, bindings, casts) for pattern, given in zip(declared, actual, strict=True))
+    fits = all(
+        matches(pattern, given, bindings, casts) for pattern, given in zip(declared, actual, strict=True)
+    )
     return bindings if fits else None
 
 
@@ -237,4 +239,3 @@ def spelled(kind: SqlType) -> str:
         case LiteralOf(inner):
             return spelled(inner)
     return SPELLINGS.get(kind, str(kind))
-

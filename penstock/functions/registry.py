@@ -19,7 +19,6 @@ from penstock.functions.patterns import (
     Argument,
     Bindings,
     LambdaOf,
-    LambdaShape,
     LiteralOf,
     Unbound,
     concrete,
@@ -151,7 +150,8 @@ class Overload:
     def listing(self, name: str) -> str:
         pairs = zip(self.parameters, self.names, strict=True)
         inner = ", ".join(
-            f"{spelled(kind)}{'...' if label.startswith('*') else ''} {label.lstrip('*')}" for kind, label in pairs
+            f"{spelled(kind)}{'...' if label.startswith('*') else ''} {label.lstrip('*')}"
+            for kind, label in pairs
         )
         return f"{name}({inner})"
 
@@ -173,7 +173,11 @@ class Chosen:
 
     def returns(self) -> SqlType:
         declared = self.overload.returns
-        return concrete(declared, self.bindings) if isinstance(declared, SqlType) else declared(self.parameters())
+        return (
+            concrete(declared, self.bindings)
+            if isinstance(declared, SqlType)
+            else declared(self.parameters())
+        )
 
 
 @dataclass(slots=True)
@@ -218,7 +222,9 @@ class Function:
 
     def listing(self) -> str:
         lines = [each.listing(self.name) for each in self.overloads]
-        return "\n".join([*lines, "For detailed information on a function run: DESCRIBE FUNCTION <Function-Name>;"])
+        return "\n".join(
+            [*lines, "For detailed information on a function run: DESCRIBE FUNCTION <Function-Name>;"]
+        )
 
 
 def fit(overload: Overload, arguments: Sequence[Argument], casts: bool) -> Chosen | None:
@@ -415,7 +421,9 @@ def aggregate(
     return declare
 
 
-def table(name: str, *parameters: SqlType, returns: Returns, spelling: str | None = None) -> Callable[[Declared], Declared]:
+def table(
+    name: str, *parameters: SqlType, returns: Returns, spelling: str | None = None
+) -> Callable[[Declared], Declared]:
     """Declare one signature of a table function."""
 
     def declare(call: Declared) -> Declared:

@@ -50,13 +50,17 @@ def trim(input: str) -> str:
     return input.strip(SPACES)
 
 
-@scalar("UCASE", STRING, returns=STRING, category="STRING", spelling="ucase", example=("UCASE('Late')", "LATE"))
+@scalar(
+    "UCASE", STRING, returns=STRING, category="STRING", spelling="ucase", example=("UCASE('Late')", "LATE")
+)
 def ucase(input: str) -> str:
     """In upper case."""
     return input.upper()
 
 
-@scalar("LCASE", STRING, returns=STRING, category="STRING", spelling="lcase", example=("LCASE('Late')", "late"))
+@scalar(
+    "LCASE", STRING, returns=STRING, category="STRING", spelling="lcase", example=("LCASE('Late')", "late")
+)
 def lcase(input: str) -> str:
     """In lower case."""
     return input.lower()
@@ -126,7 +130,9 @@ def substring_bytes(bytes: bytes, pos: int) -> bytes:
     return bytes[start_of(pos, len(bytes)) :]
 
 
-@scalar("SUBSTRING", STRING, INTEGER, returns=STRING, category="STRING", example=("SUBSTRING('stream', -2)", "am"))
+@scalar(
+    "SUBSTRING", STRING, INTEGER, returns=STRING, category="STRING", example=("SUBSTRING('stream', -2)", "am")
+)
 def substring(str: str, pos: int) -> str:
     """The part of a text from a position (from 1; negative counts from the end) to the end."""
     return cut(str, start_of(pos, length_of(str)))
@@ -278,5 +284,3 @@ def uuid_new() -> str:
 def uuid_of(bytes: bytes) -> str | None:
     """The text of an identifier of 16 bytes."""
     return str(uuids.UUID(bytes=bytes)) if len(bytes) == 16 else None
-
-
