@@ -48,9 +48,17 @@ class Integer(Expression):
     value: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class DecimalLiteral(Expression):
+    """Its type comes from its digits, so 1.0 and 1.00 are two literals."""
+
     value: decimal.Decimal
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DecimalLiteral) and self.value.as_tuple() == other.value.as_tuple()
+
+    def __hash__(self) -> int:
+        return hash(self.value.as_tuple())
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +123,7 @@ class Cast(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic(Expression):
-    """operator: + - * / %   (`||` is a Call of CONCAT-like operator '||')"""
+    """operator: + - * / % ||"""
 
     operator: str
     left: Expression
@@ -278,7 +286,10 @@ class Window(Node):
 
 @dataclass(frozen=True, slots=True)
 class Query(Node):
-    """emit: None (pull), CHANGES, FINAL. partition_by/group_by None when the clause is absent."""
+    """emit: None (pull), CHANGES, FINAL; in CREATE .. AS and INSERT it is always set.
+
+    partition_by and group_by are None when the clause is absent.
+    """
 
     select: tuple[SelectItem | SelectStar | SelectStructStar, ...]
     source: Relation
@@ -433,10 +444,11 @@ class Describe(Statement):
 
 @dataclass(frozen=True, slots=True)
 class Explain(Statement):
-    """Either a statement that holds a query, or the id of a running one."""
+    """Either a statement that holds a query, with its text as written, or the id of a running one."""
 
     statement: Statement | None
     query_id: str | None = None
+    text: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -514,3 +526,13 @@ class AssertSource(Statement):
 @dataclass(frozen=True, slots=True)
 class RunScript(Statement):
     path: str
+
+
+def _kinds(base: type[Node]) -> frozenset[type[Node]]:
+    named = (each for each in globals().values() if isinstance(each, type))
+    return frozenset(each for each in named if issubclass(each, base) and each is not base)
+
+
+EXPRESSIONS = _kinds(Expression)
+STATEMENTS = _kinds(Statement)
+"""Every kind there is: a table over them is checked against these when the program starts."""
