@@ -17,6 +17,7 @@ from __future__ import annotations
 import decimal
 import re
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -31,7 +32,8 @@ Repair = Callable[[Any], Any]
 
 SHAPES_MAX = 8
 LESSONS_MAX = 64
-DOUBTFUL_ZERO = re.compile(rb"(?<![0-9])-0|[0-9][eE]-")
+# A zero with a sign, and not the "-0" of a date. The literal in front makes the search fast.
+SIGNED_ZERO = re.compile(rb"-(?<![0-9]-)0")
 NOT_THIS_SHAPE = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
 
 
@@ -147,16 +149,26 @@ def _reads(decode: Callable[[bytes], Any], payload: bytes) -> bool:
 
 def _doubtful_zeros(attribute: str, values: Sequence[Any], payloads: Sequence[bytes | None]) -> Iterator[int]:
     """Rows with a zero DOUBLE and a text that may be -0.0 or too small for a double."""
-    column = [getattr(row, attribute, None) for row in values]
-    if 0.0 in column:
-        for position, value in enumerate(column):
-            if value == 0.0 and DOUBTFUL_ZERO.search(payloads[position] or b""):
-                yield position
+    try:
+        column = list(map(attrgetter(attribute), values))
+    except AttributeError:  # Some rows are null.
+        column = [None if row is None else getattr(row, attribute) for row in values]
+    position = -1
+    for _ in range(column.count(0.0)):
+        position = column.index(0.0, position + 1)
+        payload = payloads[position]
+        if payload is not None and _may_not_be_zero(payload):
+            yield position
+
+
+def _may_not_be_zero(payload: bytes) -> bool:
+    """Jackson reads -0.0 as 0.0, -1e-400 as -0.0, and refuses an enormous exponent; msgspec does neither."""
+    return b"e-" in payload or b"E-" in payload or SIGNED_ZERO.search(payload) is not None
 
 
 def _repair_column(attribute: str, repair: Repair, values: Sequence[Any], exact: set[int]) -> Iterator[int]:
     for position, row in enumerate(values):
-        value = getattr(row, attribute, None)
+        value = None if row is None else getattr(row, attribute)
         if value is not None and position not in exact:
             try:
                 setattr(row, attribute, repair(value))

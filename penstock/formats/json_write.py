@@ -10,7 +10,8 @@ with more than six digits after the point is kept in plain notation (msgspec wou
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -34,9 +35,10 @@ class JsonWriter:
         self._plain = None if self._class else plain_of(kind)
 
     def encode(self, values: Sequence[Any]) -> tuple[list[bytes | None], Mapping[int, str]]:
-        ready = self._rows(values) if self._class else self._scalars(values)
+        kinds = set(map(type, values))
+        ready = self._rows(values, kinds) if self._class else self._scalars(values)
         try:
-            if type(None) not in set(map(type, ready)):
+            if type(None) not in kinds:
                 return list(map(self._encode, ready)), {}
         except UNWRITABLE:
             pass  # Which row it was is found one by one.
@@ -59,12 +61,12 @@ class JsonWriter:
             return values
         return [None if value is None else plain(value) for value in values]
 
-    def _rows(self, rows: Sequence[Any]) -> Sequence[Any]:
+    def _rows(self, rows: Sequence[Any], kinds: set[type]) -> Sequence[Any]:
         """The rows in their own class (a source's rows come in another) with the odd values rewritten."""
-        if not {self._class, type(None)}.issuperset(map(type, rows)):
+        if not kinds <= {self._class, type(None)}:
             rows = [self._own(row) for row in rows]
         for attribute, plain, may_differ in self._columns:
-            if may_differ([getattr(row, attribute, None) for row in rows]):
+            if may_differ(column_of(attribute, rows, type(None) in kinds)):
                 rows = [_rewritten(row, attribute, plain) for row in rows]
         return rows
 
@@ -73,6 +75,12 @@ class JsonWriter:
             return row
         assert self._class is not None
         return self._class(*[getattr(row, attribute) for attribute in self._class.__struct_fields__])
+
+
+def column_of(attribute: str, rows: Sequence[Any], with_nulls: bool) -> Iterator[Any]:
+    """One attribute of every row; null rows are left out."""
+    get = attrgetter(attribute)
+    return map(get, [row for row in rows if row is not None] if with_nulls else rows)
 
 
 def _rewritten(row: Any, attribute: str, plain: Plain) -> Any:
@@ -85,9 +93,9 @@ def _rewritten(row: Any, attribute: str, plain: Plain) -> Any:
 
 def _plain_columns(
     kind: types.SqlType, doubles_to_check: Collection[int] | None
-) -> list[tuple[str, Plain, Callable[[list[Any]], bool]]]:
+) -> list[tuple[str, Plain, Callable[[Iterator[Any]], bool]]]:
     fields = kind.fields if isinstance(kind, types.Struct) else ()
-    found: list[tuple[str, Plain, Callable[[list[Any]], bool]]] = []
+    found: list[tuple[str, Plain, Callable[[Iterator[Any]], bool]]] = []
     for position, (_, field) in enumerate(fields):
         trusted = doubles_to_check is not None and position not in doubles_to_check
         plain = plain_of(field, doubles=not trusted)
@@ -96,15 +104,12 @@ def _plain_columns(
     return found
 
 
-def _not_all_finite(column: list[Any]) -> bool:
+def _not_all_finite(column: Iterator[Any]) -> bool:
     """One sum tells: it is finite only if every value is. (An overflowing sum costs time, not truth.)"""
-    try:
-        return not math.isfinite(sum(column))
-    except TypeError:
-        return not math.isfinite(sum([value for value in column if value is not None]))
+    return not math.isfinite(sum(filter(None, column)))
 
 
-def _always(column: list[Any]) -> bool:
+def _always(column: Iterator[Any]) -> bool:
     return True
 
 
