@@ -1,0 +1,137 @@
+"""Which columns are the key of a result, and what the projection must do about them.
+
+In:  an analysed query without GROUP BY. Out: the key expressions in order, and whether they are new.
+Source of the rules: ksqlDB's "Key requirements" and its statement errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from penstock.errors import StatementError
+from penstock.language import ast
+from penstock.language.analyser import Analysis
+from penstock.language.catalog import TABLE
+from penstock.language.expressions import ColumnRef, Typed
+from penstock.language.printer import expression as shown
+from penstock.language.resolve import resolve
+from penstock.language.scope import QueryScope
+from penstock.types import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class ResultKey:
+    """`parts`: key expression -> its column name when the projection need not name it, else None."""
+
+    parts: Mapping[ast.Expression, str | None]
+    typed: Mapping[ast.Expression, Typed]
+    rekeyed: bool
+
+
+def result_key(analysis: Analysis, scope: QueryScope) -> ResultKey:
+    if analysis.partition_by is not None:
+        return _partitioned(analysis, scope)
+    if analysis.joins:
+        return _joined(analysis, scope)
+    return _kept(analysis, scope)
+
+
+def _kept(analysis: Analysis, scope: QueryScope) -> ResultKey:
+    source = analysis.froms[0]
+    names = [ast.Name(column.name, source.alias) for column in source.source.schema.key]
+    selected = [item.expression for item in analysis.items]
+    for name in names:
+        if name not in selected:
+            plural = "s" if len(names) > 1 else ""
+            raise StatementError(
+                f"Key{plural} missing from projection (ie, SELECT). \nThe query used to build the result must "
+                f"include the key column{plural} {' and '.join(each.name for each in names)} in its "
+                f"projection (eg, SELECT {', '.join(each.name for each in names)}...)."
+            )
+        _check_once(name, analysis)
+    return ResultKey(dict.fromkeys(names), {name: resolve(name, scope) for name in names}, False)
+
+
+def _check_once(key: ast.Expression, analysis: Analysis) -> None:
+    aliases = [item.alias for item in analysis.items if item.expression == key]
+    if len(aliases) > 1:
+        name = key.name if isinstance(key, ast.Name) else shown(key)
+        raise StatementError(
+            f"The projection contains a key column (`{name}`) more than once, aliased as: "
+            + " and ".join(f"`{alias}`" for alias in aliases)
+            + ".\nEach key column must only be in the projection once. If you intended to copy the key into "
+            "the value, then consider using the AS_VALUE function to indicate which key reference should be "
+            "copied."
+        )
+
+
+def _partitioned(analysis: Analysis, scope: QueryScope) -> ResultKey:
+    source = analysis.froms[0].source
+    parts = analysis.partition_by or ()
+    if source.kind == TABLE:
+        raise StatementError(
+            "Cannot repartition a TABLE source. If this is a join, make sure that the criteria uses the "
+            f"TABLE's key column {', '.join(c.name for c in source.schema.key)} instead of "
+            f"{', '.join(shown(part) for part in parts)}"
+        )
+    if source.window is not None:
+        raise StatementError(
+            "Implicit repartitioning of windowed sources is not supported. "
+            "See https://github.com/confluentinc/ksql/issues/4385."
+        )
+    if any(isinstance(part, ast.Null) for part in parts):
+        if len(parts) > 1:
+            raise StatementError("Cannot PARTITION BY multiple columns including NULL")
+        return ResultKey({}, {}, True)
+    selected = {item.expression: item.alias for item in analysis.items}
+    for part in parts:
+        if part not in selected:
+            name = part.name if isinstance(part, ast.Name) else shown(part)
+            raise StatementError(
+                "Key missing from projection (ie, SELECT). \nThe query used to build the result must include "
+                f"the partitioning expression {name} in its projection (eg, SELECT {name}...)."
+            )
+        _check_once(part, analysis)
+    return ResultKey(
+        dict.fromkeys(parts),
+        {part: resolve(part, scope, "PARTITION BY") for part in parts},
+        not _same_key(parts, analysis),
+    )
+
+
+def _same_key(parts: tuple[ast.Expression, ...], analysis: Analysis) -> bool:
+    keys = analysis.froms[0].source.schema.key
+    return len(parts) == len(keys) == 1 and parts[0] == ast.Name(keys[0].name, analysis.froms[0].alias)
+
+
+def _joined(analysis: Analysis, scope: QueryScope) -> ResultKey:
+    """Any side of the last join's criterion that is a plain column may name the key; both hold its value."""
+    last = analysis.joins[-1]
+    viable: list[ast.Expression] = [side for side in (last.left, last.right) if isinstance(side, ast.Name)]
+    for join in reversed(analysis.joins[:-1]):
+        if join.left in viable or join.right in viable:
+            viable += [side for side in (join.left, join.right) if isinstance(side, ast.Name)]
+    selected = [item.expression for item in analysis.items]
+    chosen = next((expression for expression in selected if expression in viable), None)
+    if chosen is None:
+        named = [shown(each) for each in dict.fromkeys(viable)]
+        raise StatementError(
+            "Key missing from projection (ie, SELECT). \nThe query used to build the result must include the "
+            f"join expression{'s' if len(named) > 1 else ''} {' or '.join(named)} in its projection "
+            f"(eg, SELECT {named[0]}...)."
+        )
+    # The value of the key is the join key itself, also where the table had no row.
+    key = ColumnRef(resolve(last.left, scope, "JOIN ON").type, f"j{last.index}")
+    return ResultKey({chosen: None}, {chosen: key}, not _same_key((last.left,), analysis))
+
+
+def check_projection(schema: Schema) -> None:
+    """Checks on the result as a whole."""
+    if not schema.value:
+        raise StatementError("The projection contains no value columns.")
+    seen: set[str] = set()
+    for column in schema.columns:
+        if column.name in seen:
+            raise StatementError(f"Duplicate value columns found in schema: {column}")
+        seen.add(column.name)

@@ -1,0 +1,409 @@
+"""MEANING BECOMES STEPS: a query statement becomes a chain of typed steps and the source it makes.
+
+In:  a statement that holds a query, the catalog, the topics there are, the session's properties.
+Out: a QueryPlan. Nothing is created here and nothing runs.
+
+The result's kind and key follow ksqlDB: GROUP BY gives a table keyed by its expressions, PARTITION BY a
+stream keyed by its own, a join the join key, everything else keeps the key of its source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from penstock.errors import StatementError
+from penstock.functions.registry import find_aggregate
+from penstock.language import ast
+from penstock.language.analyser import Analysis, Item, JoinOn, aggregate_calls, analyse
+from penstock.language.catalog import STREAM, TABLE, Catalog
+from penstock.language.expressions import ColumnRef, Typed
+from penstock.language.printer import expression as shown
+from penstock.language.resolve import resolve
+from penstock.language.scope import QueryScope
+from penstock.plan.keys import check_projection, result_key
+from penstock.plan.sinks import Sink, insert_sink, new_sink
+from penstock.plan.steps import (
+    Aggregate,
+    AggregateCall,
+    Having,
+    Lookup,
+    Project,
+    QueryPlan,
+    Read,
+    Step,
+    Where,
+)
+from penstock.topics.base import TopicInfo
+from penstock.types import BIGINT, BOOLEAN
+
+Topics = Callable[[str], TopicInfo | None]
+QueryStatement = ast.CreateAs | ast.InsertSelect | ast.Select
+
+
+def plan_query(
+    node: QueryStatement, catalog: Catalog, topics: Topics, properties: Mapping[str, str]
+) -> QueryPlan:
+    """Raises StatementError, with ksqlDB's message, for a query that can't be."""
+    persistent = not isinstance(node, ast.Select)
+    analysis = analyse(node.query, catalog, persistent=persistent)
+    _check_supported(analysis, persistent)
+    rows = _rows(analysis)
+    if analysis.group_by is not None:
+        root, is_table = _grouped(analysis, rows, persistent), True
+    else:
+        root, is_table = _ungrouped(analysis, rows, persistent), _is_table(analysis)
+    plan = QueryPlan(
+        node=replace(node, query=analysis.query),
+        root=root,
+        sink=None,
+        is_table=is_table,
+        window=analysis.window,
+        partitions=1,
+        topic_config={},
+        creates_sink=False,
+        limit=analysis.limit,
+        emit=analysis.emit,
+    )
+    if isinstance(node, ast.Select):
+        return plan
+    _check_result_kind(node, plan)
+    return _with_sink(plan, node, analysis, catalog, topics, properties)
+
+
+def _with_sink(
+    plan: QueryPlan,
+    node: ast.CreateAs | ast.InsertSelect,
+    analysis: Analysis,
+    catalog: Catalog,
+    topics: Topics,
+    properties: Mapping[str, str],
+) -> QueryPlan:
+    check_projection(plan.schema)
+    if isinstance(node, ast.InsertSelect):
+        sink = insert_sink(node.target, plan.root, catalog, topics)
+        return replace(plan, sink=sink.source, root=sink.root, partitions=sink.partitions)
+    made: Sink = new_sink(node, plan, analysis.froms[0].source, topics, properties)
+    return replace(
+        plan,
+        sink=made.source,
+        partitions=made.partitions,
+        topic_config=made.topic_config,
+        creates_sink=True,
+        node=replace(node, query=analysis.query, properties=made.shown_properties),
+    )
+
+
+def _is_table(analysis: Analysis) -> bool:
+    return analysis.froms[0].source.kind == TABLE
+
+
+def _check_supported(analysis: Analysis, persistent: bool) -> None:
+    first = analysis.froms[0].source
+    if persistent and first.kind == TABLE and first.window is not None:
+        raise StatementError("KSQL does not support persistent queries on windowed tables.")
+    if persistent and analysis.limit is not None:
+        raise StatementError("CREATE STREAM AS SELECT statements don't support LIMIT clause.")
+    if analysis.emit == "FINAL" and analysis.window is None:
+        raise StatementError("EMIT FINAL is only supported for windowed aggregations.")
+    if analysis.emit == "FINAL":
+        raise StatementError("EMIT FINAL is not in this version of Penstock yet. Use EMIT CHANGES.")
+    if first.kind == TABLE and analysis.group_by is not None:
+        raise StatementError(
+            "GROUP BY on a table is not in this version of Penstock yet. Group the stream it is made from."
+        )
+    for join in analysis.joins:
+        _check_join(analysis, join)
+
+
+def _check_join(analysis: Analysis, join: JoinOn) -> None:
+    left, right = analysis.froms[0].source, analysis.froms[join.index].source
+    if left.kind == TABLE and right.kind == STREAM:
+        raise StatementError(
+            "Invalid join order: table-stream joins are not supported; only stream-table joins. "
+            f"Got {left.name} join {right.name}."
+        )
+    if left.kind == STREAM and right.kind == STREAM and join.within is None:
+        raise StatementError(
+            "Stream-stream joins must have a WITHIN clause specified. None was provided. To learn about how "
+            "to specify a WITHIN clause with a stream-stream join, please visit: "
+            "https://docs.confluent.io/current/ksql/docs/syntax-reference.html#create-stream-as-select"
+        )
+    if left.kind == right.kind:
+        raise StatementError(
+            f"Joining {left.kind.lower()} `{left.name}` with {right.kind.lower()} `{right.name}` is not in "
+            "this version of Penstock yet; stream-table joins are."
+        )
+    if join.within is not None:
+        raise StatementError("A window definition was provided for a Stream-Table join.")
+    if join.kind == "OUTER":
+        raise StatementError(
+            "Invalid join type: full-outer join not supported for stream-table join. "
+            f"Got {left.name} [FULL] OUTER JOIN {right.name}."
+        )
+    if join.kind == "RIGHT":
+        raise StatementError("Invalid join type encountered: RIGHT [OUTER] JOIN")
+    if (left.window is None) != (right.window is None):
+        raise StatementError("Can not join windowed source to non-windowed source.")
+
+
+# --- rows: read, join, filter --------------------------------------------------------------------------
+
+
+def _rows(analysis: Analysis) -> Step:
+    scope = QueryScope(analysis.froms)
+    step: Step = Read(analysis.froms[0])
+    for join in analysis.joins:
+        step = _lookup(analysis, join, step, scope)
+    if analysis.where is not None:
+        condition = resolve(analysis.where, scope, "WHERE", join_slots(analysis, scope))
+        if condition.type != BOOLEAN:
+            raise StatementError(
+                "Type error in WHERE expression: Should evaluate to boolean but is "
+                f"{shown(analysis.where)} ({condition.type}) instead."
+            )
+        step = Where(step, condition)
+    return step
+
+
+def _lookup(analysis: Analysis, join: JoinOn, step: Step, scope: QueryScope) -> Lookup:
+    right = analysis.froms[join.index]
+    keys = right.source.schema.key
+    if len(keys) > 1:
+        names = ", ".join(str(column) for column in keys)
+        raise StatementError(f"JOINs are not supported with multiple key columns: [{names}]")
+    if not (isinstance(join.right, ast.Name) and keys and join.right.name == keys[0].name):
+        raise StatementError(
+            "Invalid join condition: stream-table joins require to join on the table's primary key. "
+            f"Got {shown(join.left)} = {shown(join.right)}."
+        )
+    key = resolve(join.left, scope, "JOIN ON")
+    if key.type != keys[0].type:
+        raise StatementError(
+            "Invalid join condition: types don't match. "
+            f"Got {shown(join.left)}{{{key.type}}} = {shown(join.right)}{{{keys[0].type}}}."
+        )
+    return Lookup(step, Read(right), join.kind, key)
+
+
+def join_slots(analysis: Analysis, scope: QueryScope) -> dict[ast.Expression, Typed]:
+    """A join key that is an expression is computed once; the row keeps it as jN."""
+    return {
+        join.left: ColumnRef(resolve(join.left, scope, "JOIN ON").type, f"j{join.index}")
+        for join in analysis.joins
+        if not isinstance(join.left, ast.Name)
+    }
+
+
+# --- projections --------------------------------------------------------------------------------------
+
+
+def _ungrouped(analysis: Analysis, rows: Step, persistent: bool) -> Project:
+    for item in analysis.items:
+        for call in aggregate_calls(item.expression):
+            raise StatementError(
+                f"CREATE TABLE AS SELECT statement does not support aggregate function [{shown(call)}] "
+                "without a GROUP BY clause."
+            )
+    if analysis.having is not None:
+        raise StatementError("HAVING requires a GROUP BY clause or aggregate functions.")
+    scope = QueryScope(analysis.froms)
+    slots = join_slots(analysis, scope)
+    typed = {item.expression: resolve(item.expression, scope, "SELECT", slots) for item in analysis.items}
+    if not persistent:
+        value = tuple((item.alias, typed[item.expression]) for item in analysis.items)
+        return Project(rows, (), value, False)
+    key = result_key(analysis, scope)
+    return _projected(rows, analysis.items, typed, key.parts, key.typed, key.rekeyed)
+
+
+def _projected(
+    rows: Step,
+    items: tuple[Item, ...],
+    typed: Mapping[ast.Expression, Typed],
+    key_parts: Mapping[ast.Expression, str | None],
+    key_typed: Mapping[ast.Expression, Typed],
+    rekeyed: bool,
+) -> Project:
+    names: dict[ast.Expression, str | None] = dict(key_parts)
+    value: list[tuple[str, Typed]] = []
+    used: set[ast.Expression] = set()
+    for item in items:
+        if item.expression in names and item.expression not in used:
+            names[item.expression] = item.alias
+            used.add(item.expression)
+        else:
+            value.append((item.alias, typed[item.expression]))
+    key = tuple((name, key_typed[part]) for part, name in names.items() if name is not None)
+    return Project(rows, key, tuple(value), rekeyed)
+
+
+def _grouped(analysis: Analysis, rows: Step, persistent: bool) -> Project:
+    scope = QueryScope(analysis.froms)
+    group_by = analysis.group_by or ()
+    group = tuple(resolve(part, scope, "GROUP BY") for part in group_by)
+    calls, slots = _aggregate_calls(analysis, scope)
+    for position, (part, typed) in enumerate(zip(group_by, group, strict=True)):
+        slots[part] = ColumnRef(typed.type, "g" if len(group) == 1 else f"g[{position}]")
+    bounds: dict[ast.Expression, Typed] = {}
+    if analysis.window is not None:
+        bounds = {
+            ast.Name("WINDOWSTART"): ColumnRef(BIGINT, "ws"),
+            ast.Name("WINDOWEND"): ColumnRef(BIGINT, "we"),
+        }
+    _check_grouped(analysis, slots, bounds)
+    step: Step = Aggregate(rows, group, calls, analysis.window)
+    if analysis.having is not None:
+        condition = resolve(analysis.having, scope, "HAVING", {**slots, **bounds})
+        if condition.type != BOOLEAN:
+            raise StatementError(
+                "Type error in HAVING expression: Should evaluate to boolean but is "
+                f"{shown(analysis.having)} ({condition.type}) instead."
+            )
+        step = Having(step, condition)
+    everything = {**slots, **bounds}
+    typed_items = {
+        item.expression: resolve(item.expression, scope, "SELECT", everything) for item in analysis.items
+    }
+    if not persistent:
+        value = tuple((item.alias, typed_items[item.expression]) for item in analysis.items)
+        return Project(step, (), value, True)
+    parts = dict.fromkeys(group_by)
+    key_typed = {part: slots[part] for part in group_by}
+    _check_group_projection(analysis)
+    return _projected(step, analysis.items, typed_items, parts, key_typed, True)
+
+
+def _aggregate_calls(
+    analysis: Analysis, scope: QueryScope
+) -> tuple[tuple[AggregateCall, ...], dict[ast.Expression, Typed]]:
+    """Each different aggregate once, and the slot its result stands in."""
+    slots: dict[ast.Expression, Typed] = {}
+    calls: list[AggregateCall] = []
+    for expression in (*(item.expression for item in analysis.items), analysis.having):
+        for call in aggregate_calls(expression):
+            if call in slots:
+                continue
+            made = _bind_aggregate(call, analysis, scope)
+            slots[call] = ColumnRef(made.function.returns, f"agg{len(calls)}")
+            calls.append(made)
+    if not calls:
+        raise StatementError("GROUP BY requires aggregate functions in either the SELECT or HAVING clause.")
+    return tuple(calls), slots
+
+
+def _bind_aggregate(call: ast.Call, analysis: Analysis, scope: QueryScope) -> AggregateCall:
+    arguments = call.arguments
+    if call.star or (call.name == "COUNT" and not arguments):
+        arguments = (ast.Name("ROWTIME", analysis.froms[0].alias),)
+    for argument in arguments:
+        nested = aggregate_calls(argument)
+        if nested:
+            raise StatementError(
+                f"Aggregate functions can not be nested: {call.name}({nested[0].name}())", call.at
+            )
+    typed = tuple(resolve(argument, scope, "SELECT") for argument in arguments)
+    literals = {
+        n: part.value for n, part in enumerate(arguments) if isinstance(part, ast.Integer | ast.Boolean)
+    }
+    found = find_aggregate(call.name)
+    assert found is not None
+    bound = found.bind([part.type for part in typed], literals)
+    return AggregateCall(bound, _cast_arguments(typed, bound.parameters))
+
+
+def _cast_arguments(typed: tuple[Typed, ...], parameters: tuple[object, ...]) -> tuple[Typed, ...]:
+    from penstock.language.expressions import CastTo
+    from penstock.types import SqlType
+
+    cast: list[Typed] = []
+    for part, wanted in zip(typed, parameters, strict=False):
+        needs = isinstance(wanted, SqlType) and wanted != part.type
+        cast.append(CastTo(wanted, part) if needs and isinstance(wanted, SqlType) else part)
+    return tuple(cast)
+
+
+def _check_grouped(
+    analysis: Analysis, slots: Mapping[ast.Expression, Typed], bounds: Mapping[ast.Expression, Typed]
+) -> None:
+    for item in analysis.items:
+        loose = _loose_names(item.expression, slots, bounds)
+        if loose:
+            raise StatementError(
+                f"Non-aggregate SELECT expression(s) not part of GROUP BY: {shown(loose[0])}\n"
+                "Either add the column(s) to the GROUP BY or remove them from the SELECT."
+            )
+    if analysis.having is not None:
+        loose = _loose_names(analysis.having, slots, bounds)
+        if loose:
+            raise StatementError(f"Non-aggregate HAVING expression not part of GROUP BY: {shown(loose[0])}")
+
+
+def _loose_names(
+    expression: ast.Node, slots: Mapping[ast.Expression, Typed], bounds: Mapping[ast.Expression, Typed]
+) -> list[ast.Name]:
+    """Column names that stand outside every aggregate and grouping expression."""
+    if expression in slots or expression in bounds:
+        return []
+    if isinstance(expression, ast.Name):
+        return [expression] if expression.qualifier is not None else []
+    children = [
+        value for name in type(expression).__slots__ for value in _children(getattr(expression, name))
+    ]
+    return [name for child in children for name in _loose_names(child, slots, bounds)]
+
+
+def _children(value: object) -> list[ast.Node]:
+    if isinstance(value, ast.Node):
+        return [value]
+    if isinstance(value, tuple):
+        return [node for part in value for node in _children(part)]
+    return []
+
+
+def _check_group_projection(analysis: Analysis) -> None:
+    selected = [item.expression for item in analysis.items]
+    missing = [part for part in analysis.group_by or () if part not in selected]
+    if missing:
+        every = [_unqualified(part) for part in analysis.group_by or ()]
+        plural = len(every) > 1
+        listed = " and ".join([", ".join(every[:-1]), every[-1]]) if plural else every[0]
+        raise StatementError(
+            f"Key{'s' if plural else ''} missing from projection (ie, SELECT). \nThe query used to build the "
+            f"result must include the grouping expression{'s' if plural else ''} {listed} in its projection "
+            f"(eg, SELECT {', '.join(every)}...)."
+        )
+    for part in analysis.group_by or ():
+        aliases = [item.alias for item in analysis.items if item.expression == part]
+        if len(aliases) > 1:
+            raise StatementError(
+                f"The projection contains a key column (`{_unqualified(part)}`) more than once, aliased as: "
+                + " and ".join(f"`{alias}`" for alias in aliases)
+                + ".\nEach key column must only be in the projection once. If you intended to copy the key "
+                "into the value, then consider using the AS_VALUE function to indicate which key reference "
+                "should be copied."
+            )
+
+
+def _unqualified(expression: ast.Expression) -> str:
+    return expression.name if isinstance(expression, ast.Name) else shown(expression)
+
+
+def _check_result_kind(node: ast.CreateAs | ast.InsertSelect, plan: QueryPlan) -> None:
+    if isinstance(node, ast.InsertSelect):
+        if plan.is_table:
+            raise StatementError(
+                f"Incompatible data sink and query result. Data sink ({node.target}) type is KSTREAM but "
+                "select query result is KTABLE."
+            )
+        return
+    if node.kind == STREAM and plan.is_table:
+        raise StatementError(
+            "Invalid result type. Your SELECT query produces a TABLE. "
+            "Please use CREATE TABLE AS SELECT statement instead."
+        )
+    if node.kind == TABLE and not plan.is_table:
+        raise StatementError(
+            "Invalid result type. Your SELECT query produces a STREAM. "
+            "Please use CREATE STREAM AS SELECT statement instead."
+        )

@@ -1,0 +1,181 @@
+"""Pull and push queries: rows for one who asks, not for a topic.
+
+In:  a plan without a sink. Out: pull: the current rows of a table's state, or a bounded scan of a stream;
+push: rows handed on as they come. Both run the same generated programs as persistent queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from penstock.errors import StatementError
+from penstock.plan.steps import Aggregate, QueryPlan, find
+from penstock.run.aggregate import AggregateProgram
+from penstock.run.batch import Batch, Decoder
+from penstock.run.compiler import StatelessProgram
+from penstock.run.processing_log import Entry
+from penstock.run.program import Output, Program
+from penstock.run.state import GroupState, SessionState, TableState
+from penstock.topics.base import Log, Start
+from penstock.types import Schema, struct_values
+
+
+@dataclass(frozen=True, slots=True)
+class PullResult:
+    """`rows` hold one value for each column of `schema.value`, in order."""
+
+    schema: Schema
+    rows: list[list[Any]]
+
+
+class RowSink(Protocol):
+    """Takes the rows of a push query. Called on the engine's thread: must not block."""
+
+    def ready(self) -> bool:
+        """False while the receiver is behind: nothing is read for it meanwhile."""
+        ...
+
+    def rows(self, rows: list[list[Any] | None]) -> None:
+        """Rows in order; None stands for a deleted row of a table."""
+        ...
+
+
+class PushQuery:
+    """A query that lives as long as someone listens."""
+
+    def __init__(
+        self,
+        plan: QueryPlan,
+        log: Log,
+        decoder_of: Callable[[Any], Decoder],
+        sink: RowSink,
+        properties: Mapping[str, str],
+    ) -> None:
+        self.sink = sink
+        self.closed = False
+        self.program: Program = _program(plan, "transient")
+        self.inputs = [(each.index, each.source.topic, decoder_of(each.source)) for each in plan.froms]
+        starts: dict[str, Start | Mapping[int, int]] = {}
+        for each in plan.froms:
+            earliest = each.index > 0 or not each.source.is_stream or _from_earliest(properties)
+            starts[each.source.topic] = "earliest" if earliest else "latest"
+        self.reader = log.reader(starts)
+
+    def step(self, records_max: int) -> int:
+        if self.closed or not self.sink.ready():
+            return 0
+        out, errors, records = Output(), list[Entry](), 0
+        for chunk in self.reader.poll(records_max):
+            records += len(chunk)
+            for index, topic, decoder in self.inputs:
+                if topic == chunk.topic:
+                    _take(self.program, index, decoder.batch(chunk), out, errors)
+        self.program.flush(out, errors)
+        if self.program.store is not None:
+            self.program.store.changes()
+        if out.rows:
+            self.sink.rows([None if row is None else struct_values(row) for row in out.rows])
+        return records
+
+    def close(self) -> None:
+        """May be called from any thread; the engine forgets the query in its next cycle."""
+        self.closed = True
+
+
+def pull_stream(plan: QueryPlan, log: Log) -> PullResult:
+    """From the earliest record to the last one there is now."""
+    _check_pull(plan)
+    source = plan.froms[0].source
+    program, decoder = _program(plan, "pull"), Decoder(source)
+    reader = log.reader({source.topic: "earliest"})
+    left = reader.lag()
+    out, errors = Output(), list[Entry]()
+    while left > 0 and (chunks := reader.poll(min(left, 8_192))):
+        for chunk in chunks:
+            left -= len(chunk)
+            program.process(decoder.batch(chunk), out, errors)
+        if plan.limit is not None and len(out.rows) >= plan.limit:
+            break
+    reader.close()
+    return _result(plan, out)
+
+
+def pull_table(plan: QueryPlan, running: Any) -> PullResult:
+    """The current rows of a materialised table. `running` is the RunningQuery that keeps it."""
+    _check_pull(plan)
+    out = Output()
+    batch = materialized(running.program)
+    if len(batch.rows):
+        _program(plan, "pull").process(batch, out, [])
+    return _result(plan, out)
+
+
+def materialized(program: Program) -> Batch:
+    """The rows a query's state stands for, as a batch of its table."""
+    store = program.store
+    if isinstance(store, TableState):
+        keys = list(store.passed)
+        rows = [row for _, row in store.passed.values()]
+        times = [time for time, _ in store.passed.values()]
+        return Batch(keys, rows, times, [0] * len(keys), [0] * len(keys), (), (), ())
+    assert isinstance(program, AggregateProgram)
+    out = program.emission.rows(_states(program))
+    kept = [position for position, row in enumerate(out.rows) if row is not None]
+    keys = [out.keys[position] for position in kept]
+    zeros = [0] * len(kept)
+    windowed = program.window is not None
+    return Batch(
+        [key[0] for key in keys] if windowed else keys,
+        [out.rows[position] for position in kept],
+        [out.timestamps[position] for position in kept],
+        zeros,
+        zeros,
+        (),
+        [key[1] for key in keys] if windowed else (),
+        [key[2] for key in keys] if windowed else (),
+    )
+
+
+def _states(program: AggregateProgram) -> Iterable[tuple[Any, int, int, list[Any]]]:
+    store = program.store
+    if isinstance(store, SessionState):
+        for g, sessions in store.groups.items():
+            yield from ((g, start, end, state) for start, end, state in sessions)
+        return
+    assert isinstance(store, GroupState)
+    size = program.window.size_ms if program.window is not None else 0
+    for start in sorted(store.windows):
+        yield from ((g, start, start + size, state) for g, state in store.windows[start].items())
+
+
+def _program(plan: QueryPlan, name: str) -> Program:
+    if find(plan.root, Aggregate) is not None:
+        return AggregateProgram(plan, name, cached=False)
+    return StatelessProgram(plan, name, keep_partition=False)
+
+
+def _take(program: Program, index: int, batch: Batch, out: Output, errors: list[Entry]) -> None:
+    if index > 0:
+        program.tables[index].update(batch)
+    else:
+        program.process(batch, out, errors)
+
+
+def _result(plan: QueryPlan, out: Output) -> PullResult:
+    rows = [struct_values(row) for row in out.rows if row is not None]
+    return PullResult(plan.schema, rows if plan.limit is None else rows[: plan.limit])
+
+
+def _check_pull(plan: QueryPlan) -> None:
+    if len(plan.froms) > 1 or find(plan.root, Aggregate) is not None:
+        raise StatementError(
+            "Pull queries don't support JOIN or GROUP BY clauses. "
+            "Add EMIT CHANGES if you intended to issue a push query."
+        )
+
+
+def _from_earliest(properties: Mapping[str, str]) -> bool:
+    names = ("auto.offset.reset", "ksql.streams.auto.offset.reset")
+    return any(properties.get(name, "").lower() == "earliest" for name in names)

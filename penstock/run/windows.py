@@ -1,0 +1,45 @@
+"""Window arithmetic of TUMBLING and HOPPING as generated code: which windows hold a row, which are closed.
+
+In:  `ts0`, the row's event time, and `stream_time`. Out: for each open window, code that runs with its start
+in `ws` and its groups in `w`.
+
+    size 10, advance 5     0    5    10   15   20
+                           [---------)
+                                [------*--)        a row at 12 is in the windows at 5 and at 10
+                                     [-*-------)
+
+A window takes a row while `window_end > stream_time - grace`, after the row itself has moved stream time
+(Kafka Streams, KStreamWindowAggregate).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from penstock.language import ast
+from penstock.run.program import Text
+
+
+def write_windows(body: Text, window: ast.Window, grace_ms: int, inside: Callable[[Text], None]) -> None:
+    if window.kind == "TUMBLING":
+        body.add(f"ws = ts0 - ts0 % {window.size_ms}")
+        with body.block(f"if ws + {window.size_ms + grace_ms} <= stream_time:"):
+            body.add("late += 1", "continue")
+        _window(body, inside)
+        return
+    advance = window.advance_ms or window.size_ms
+    body.add(f"ws = ts0 - ts0 % {advance}", "last_start = ws")
+    body.add(f"ws -= ({window.size_ms - 1} - (ts0 - ws)) // {advance} * {advance}")
+    body.add("if ws < 0: ws = 0", f"ws -= {advance}")
+    with body.block("while ws < last_start:"):
+        body.add(f"ws += {advance}")
+        with body.block(f"if ws + {window.size_ms + grace_ms} <= stream_time:"):
+            body.add("late += 1", "continue")
+        _window(body, inside)
+
+
+def _window(body: Text, inside: Callable[[Text], None]) -> None:
+    body.add("w = store.windows.get(ws)")
+    with body.block("if w is None:"):
+        body.add("w = store.windows[ws] = {}")
+    inside(body)
