@@ -1,0 +1,64 @@
+"""Waiting for a commit of this process or another, without missing one and without haste.
+
+In:  the log's version, a number that differs after every commit, cheap to ask for.
+Out: a wake-up: at once for commits of this process, within a few milliseconds for those of others.
+
+Of all threads that wait, one asks for the version (the leader), the others sleep until it, or a commit of
+this process, wakes them. What a thread saw last is remembered, so a commit between its poll and its wait
+wakes it at once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+PAUSE_S_MIN = 0.0005
+PAUSE_S_MAX = 0.005
+
+
+class Watch:
+    def __init__(self, version: Callable[[], int]) -> None:
+        self._version = version
+        self._changed = threading.Condition()
+        self._led = False
+        self._thread = threading.local()
+
+    def saw(self, version: int) -> None:
+        """This thread knows all up to this version."""
+        self._thread.version = version
+
+    def notify(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def wait(self, timeout_s: float) -> bool:
+        deadline = time.monotonic() + timeout_s
+        known = getattr(self._thread, "version", None)
+        if known is None:
+            known = self._version()
+        pause_s = PAUSE_S_MIN
+        with self._changed:
+            try:
+                while (version := self._version()) == known:
+                    rest_s = deadline - time.monotonic()
+                    if rest_s <= 0:
+                        return False
+                    self._sleep(rest_s, pause_s)
+                    pause_s = min(pause_s * 2, PAUSE_S_MAX)
+            finally:
+                # The others look for themselves, and one of them leads from now on.
+                self._changed.notify_all()
+        self.saw(version)
+        return True
+
+    def _sleep(self, rest_s: float, pause_s: float) -> None:
+        if self._led:
+            self._changed.wait(rest_s)
+            return
+        self._led = True
+        try:
+            self._changed.wait(min(rest_s, pause_s))
+        finally:
+            self._led = False
