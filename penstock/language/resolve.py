@@ -41,7 +41,7 @@ from penstock.language.expressions import (
     Typed,
 )
 from penstock.language.resolve_calls import resolve_call
-from penstock.language.resolve_coercion import Incompatible, coerce, convert
+from penstock.language.resolve_coercion import Incompatible, Unconvertible, coerce, convert
 from penstock.language.resolve_operators import arithmetic, between, comparison
 from penstock.language.resolve_text import CodeProblem, TypeProblem, shown
 from penstock.language.resolve_types import (
@@ -222,6 +222,9 @@ def _in(resolver: Resolver, node: ast.In) -> Typed:
     texts = [shown(each) for each in (node.value, *node.choices)]
     try:
         found, converted = coerce(values, texts)
+    except Unconvertible:
+        whole = shown(node)
+        raise StatementError(f"Unexpected error generating code for expression: {whole}", node.at) from None
     except Incompatible as problem:
         raise CodeProblem(problem.message, node.at) from None
     if found is None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal as Number
 
+from penstock.functions.iso_times import date_from_text, time_from_text, timestamp_from_text
 from penstock.functions.java_numbers import decimal_text, double_text
 from penstock.language.expressions import (
     UNTYPED,
@@ -30,9 +31,12 @@ from penstock.language.resolve_types import TEMPORAL, base_name, decimal_literal
 from penstock.types import (
     BIGINT,
     BOOLEAN,
+    DATE,
     DOUBLE,
     INTEGER,
     STRING,
+    TIME,
+    TIMESTAMP,
     Array,
     Decimal,
     Map,
@@ -56,6 +60,10 @@ class Incompatible(Exception):
         super().__init__(message)
         self.message = message
         self.position = position
+
+
+class Unconvertible(Incompatible):
+    """A literal that its types would allow and its text does not: 'x' among dates."""
 
 
 def common_type(values: Sequence[Typed], shown: Sequence[str]) -> SqlType | None:
@@ -202,7 +210,11 @@ def convert_literal(literal: Literal, target: SqlType) -> Typed:
         return Literal(target, None)
     reader = LITERALS.get((literal.type if literal.type == STRING else None, base_name(target)))
     if literal.type == STRING and reader is not None:
-        return Literal(target, reader(literal.value, target))
+        try:
+            return Literal(target, reader(literal.value, target))
+        except ValueError:
+            # No such date or time: an error of every row, not of the statement.
+            return CastTo(target, literal)
     if target == STRING:
         return Literal(target, literal_text(literal))
     return CastTo(target, literal)
@@ -220,6 +232,9 @@ LITERALS: dict[tuple[SqlType | None, str], Reader] = {
     (STRING, base_name(BIGINT)): lambda text, _: int(text.strip()),
     (STRING, base_name(DOUBLE)): lambda text, _: float(text.strip()),
     (STRING, "DECIMAL"): _scaled,
+    (STRING, base_name(TIME)): lambda text, _: time_from_text(text),
+    (STRING, base_name(DATE)): lambda text, _: date_from_text(text),
+    (STRING, base_name(TIMESTAMP)): lambda text, _: timestamp_from_text(text),
 }
 
 
@@ -238,6 +253,14 @@ def coerce(values: Sequence[Typed], shown: Sequence[str]) -> tuple[SqlType | Non
     found = common_type(values, shown)
     if found is None:
         return None, tuple(values)
-    return found, tuple(
+    converted = tuple(
         replace(each, type=found) if each.type == UNTYPED else convert(each, found) for each in values
     )
+    for before, after in zip(values, converted, strict=True):
+        if isinstance(before, Literal) and isinstance(after, CastTo) and not _widens(before.type, found):
+            raise Unconvertible(f"{before.value!r} is no {found}")
+    return found, converted
+
+
+def _widens(given: SqlType, target: SqlType) -> bool:
+    return is_number(given) and is_number(target)

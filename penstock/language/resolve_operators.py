@@ -83,15 +83,17 @@ def between(node: ast.Between, value: Typed, low: Typed, high: Typed, lenient: b
     for bound_node, bound, operator in ((node.low, low, ">="), (node.high, high, "<=")):
         common = comparison_type(operator, value.type, bound.type)
         if common is None and lenient:
-            common = _lenient(node, value, bound)
+            common = _lenient(node, value, bound, COMPARISON_NAMES[operator])
         if common is None:
             raise _incomparable(node.value, value, bound_node, bound, COMPARISON_NAMES[operator], node)
         commons.append(common)
     return BetweenOf(BOOLEAN, value, low, high, *commons)
 
 
-def _lenient(node: ast.Between, value: Typed, bound: Typed) -> SqlType:
+def _lenient(node: ast.Between, value: Typed, bound: Typed, name: str) -> SqlType:
     common = between_type(value.type, bound.type)
+    if common is None:
+        raise CodeProblem(f"Unsupported comparison between {value.type} and {bound.type}: {name}", node.at)
     for side in (value, bound):
         refusal = None if side.type == common else cast_refusal(side.type, common, interpreted=True)
         if refusal is not None:

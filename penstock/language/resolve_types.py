@@ -135,7 +135,7 @@ COMPARED_AS: dict[SqlType, frozenset[SqlType]] = {
 }
 
 
-def between_type(left: SqlType, right: SqlType) -> SqlType:
+def between_type(left: SqlType, right: SqlType) -> SqlType | None:
     """What BETWEEN of a pull query compares as: it takes any pair and converts, the first rule that fits."""
     if isinstance(left, Decimal) or isinstance(right, Decimal):
         return left if isinstance(left, Decimal) else right
@@ -147,7 +147,7 @@ def between_type(left: SqlType, right: SqlType) -> SqlType:
     for kind in (DOUBLE, BIGINT, INTEGER):
         if kind in (left, right):
             return kind
-    return left
+    return None
 
 
 # --- CAST --------------------------------------------------------------------------------------------

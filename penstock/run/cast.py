@@ -18,7 +18,16 @@ from decimal import Decimal as Number
 from functools import lru_cache
 from typing import Any
 
+from penstock.functions.iso_times import (
+    date_from_text,
+    text_from_date,
+    text_from_time,
+    text_from_timestamp,
+    time_from_text,
+    timestamp_from_text,
+)
 from penstock.functions.java_numbers import (
+    EXACT,
     decimal_text,
     double_text,
     double_to_int,
@@ -30,14 +39,6 @@ from penstock.functions.java_numbers import (
     wrap_long,
 )
 from penstock.language.resolve_types import CASTS, base_name
-from penstock.run.cast_times import (
-    date_from_text,
-    text_from_date,
-    text_from_time,
-    text_from_timestamp,
-    time_from_text,
-    timestamp_from_text,
-)
 from penstock.types import (
     BIGINT_MAX,
     BIGINT_MIN,
@@ -104,7 +105,8 @@ def quantized(value: Number, target: Decimal) -> Number:
     rounded = with_scale(value, target.scale)
     if not fits(rounded, target.precision, target.scale):
         raise overflow(rounded, target.precision, target.scale)
-    return rounded
+    # A negative zero, which Java's decimals do not have, becomes a plain one.
+    return EXACT.plus(rounded)
 
 
 def decimal_maker(read: Callable[[Any], Number], stem: str) -> Builder:

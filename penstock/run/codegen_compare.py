@@ -38,7 +38,7 @@ def compare(emit: Emitter, operator: str, left: Typed, right: Typed, common: Sql
     sides = [_side(emit, left, right, common), _side(emit, right, left, common)]
     symbol = OPERATORS.get(operator, operator)
     if operator.startswith("IS"):
-        return _joined([_or_none(side) for side in sides], symbol, common)
+        return _distinct(sides, symbol, common)
     return _checked(sides, symbol, common)
 
 
@@ -80,10 +80,18 @@ def _joined(values: list[str], symbol: str, common: SqlType) -> str:
     return same if symbol == "==" else f"(not {same})"
 
 
-def _or_none(side: Side) -> str:
-    if side.convert == "{x}" or not side.nullable:
-        return side.value(side.first)
-    return f"(None if {side.first} is None else {side.value(side.again)})"
+def _distinct(sides: list[Side], symbol: str, common: SqlType) -> str:
+    """NULL is a value here. Where a side must be converted, only two values are."""
+    suspects = [side for side in sides if side.nullable]
+    if not suspects or all(side.convert == "{x}" for side in sides):
+        return _joined([side.value(side.first) for side in sides], symbol, common)
+    # `|` looks at both sides in any case, so that both temporaries are set.
+    null = " | ".join(f"({side.first} is None)" for side in suspects)
+    both_null = " and ".join(f"{side.again} is None" for side in suspects) if len(suspects) == 2 else "False"
+    compared = _joined(
+        [side.value(side.again if side in suspects else side.first) for side in sides], symbol, common
+    )
+    return f"(({both_null}) {symbol} True if {null} else {compared})"
 
 
 def _conversion(emit: Emitter, node: Typed, other: Typed, common: SqlType) -> str:

@@ -43,6 +43,7 @@ from penstock.run.facts import FIRST_NOT_NULL, IDENTITIES, may_fail
 from penstock.run.runtime import (
     EXACT,
     decimal_divider,
+    decimal_multiply,
     decimal_remainder,
     like_matcher,
 )
@@ -213,7 +214,7 @@ ARITHMETIC: dict[str, Callable[[Any, ArithmeticOf], str]] = {
     "/": _divided,
     "%": _rest,
 }
-DECIMAL_CALLS = {"+": EXACT.add, "-": EXACT.subtract, "*": EXACT.multiply}
+DECIMAL_CALLS = {"+": EXACT.add, "-": EXACT.subtract, "*": decimal_multiply}
 DECIMAL_NAMES = {"+": "decimal_add", "-": "decimal_subtract", "*": "decimal_multiply"}
 
 

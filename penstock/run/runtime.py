@@ -90,6 +90,11 @@ NO_ROUNDING = [decimal.Inexact, decimal.InvalidOperation, decimal.DivisionByZero
 WIDE = decimal.Context(prec=2000, Emax=999_999, Emin=-999_999, traps=NO_ROUNDING)
 
 
+def decimal_multiply(left: Decimal, right: Decimal) -> Decimal:
+    """`plus` makes a negative zero, which Java's decimals do not have, a plain one."""
+    return WIDE.plus(WIDE.multiply(left, right))
+
+
 @lru_cache(maxsize=1024)
 def decimal_divider(precision: int, scale: int) -> BinaryDecimal:
     """DECIMAL / DECIMAL. The quotient must be exact within the result's type; ksqlDB refuses to round it."""
@@ -98,7 +103,7 @@ def decimal_divider(precision: int, scale: int) -> BinaryDecimal:
 
     def divide(left: Decimal, right: Decimal) -> Decimal:
         try:
-            return context.divide(left, right).quantize(step, context=WIDE)
+            return WIDE.plus(context.divide(left, right).quantize(step, context=WIDE))
         except decimal.Inexact:
             raise ArithmeticError(
                 f"Rounding necessary: {left} / {right} as DECIMAL({precision}, {scale})"
@@ -120,7 +125,7 @@ def decimal_remainder(precision: int, scale: int) -> BinaryDecimal:
         whole = WIDE.divide_int(left, right)
         if len(str(abs(int(whole))).rstrip("0")) > precision:
             raise ArithmeticError(f"Division impossible: {left} % {right} as DECIMAL({precision}, {scale})")
-        return WIDE.remainder(left, right).quantize(step, context=WIDE)
+        return WIDE.plus(WIDE.remainder(left, right).quantize(step, context=WIDE))
 
     return remainder
 

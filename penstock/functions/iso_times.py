@@ -1,4 +1,4 @@
-"""Times as text and text as times, for CAST and for comparisons with text.
+"""ISO times: text to times and back, for CAST, comparisons with text and literals in IN lists.
 
 In:  ISO text, also partial (2024, 2024-02, 2024-02-29T13). Out: days since 1970, milliseconds of the day, or
 milliseconds since 1970; and back. Years outside 1 to 9999 are written with a sign, as Java writes them.
