@@ -20,15 +20,14 @@ from dataclasses import dataclass, field
 
 from hypercorn.asyncio import serve as serve_http
 from hypercorn.config import Config
-from penstock.topics.open import open_log
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from penstock.errors import TopicExists
-from penstock.settings import ServiceSettings
 from penstock.topics.base import Chunk, Log, Outgoing, Reader, Start
+from penstock.topics.open import open_log
 
 Process = Callable[[Sequence[Chunk]], Sequence[Outgoing]]
 
@@ -132,9 +131,9 @@ def ensure_topics(log: Log, topics: Mapping[str, tuple[int, Mapping[str, str]]])
                 continue  # another process was faster; its settings stand
 
 
-def run_sidecar(settings: ServiceSettings, sidecar: Sidecar) -> None:
+def run_sidecar(log_url: str, host: str, port: int, sidecar: Sidecar) -> None:
     """The service: loop and health, until SIGTERM or a failure, which is raised."""
-    log = open_log(settings.log_url)
+    log = open_log(log_url)
     stop, health = threading.Event(), Health(sidecar.name)
     failures: list[BaseException] = []
 
@@ -149,7 +148,7 @@ def run_sidecar(settings: ServiceSettings, sidecar: Sidecar) -> None:
 
     thread = threading.Thread(target=work, name=sidecar.name, daemon=True)
     thread.start()
-    asyncio.run(answer_health(settings, health, stop))
+    asyncio.run(answer_health(f"{host}:{port}", health, stop))
     stop.set()
     thread.join(STOP_WAIT_S)
     log.close()
@@ -157,12 +156,12 @@ def run_sidecar(settings: ServiceSettings, sidecar: Sidecar) -> None:
         raise failures[0]
 
 
-async def answer_health(settings: ServiceSettings, health: Health, stop: threading.Event) -> None:
+async def answer_health(address: str, health: Health, stop: threading.Event) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     config = Config()
-    config.bind = [f"{settings.host}:{settings.port}"]
+    config.bind = [address]
     config.errorlog = None
     await serve_http(
         health_app(health),  # type: ignore[arg-type]

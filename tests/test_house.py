@@ -24,7 +24,7 @@ ROOMS: dict[str, set[str]] = {
     "penstock.formats": set(),
     "penstock.functions": set(),
     "penstock.language": {"penstock.functions"},
-    "penstock.plan": {"penstock.language", "penstock.functions"},
+    "penstock.plan": {"penstock.language", "penstock.functions", "penstock.formats", "penstock.topics"},
     "penstock.run": {
         "penstock.plan",
         "penstock.language",

@@ -176,14 +176,14 @@ def test_last_state_of_each_customer_is_scored_and_bad_rows_are_told(
     assert (last[b"1"]["model"], last[b"1"]["model_version"]) == (models.MODEL_NAME, shipped.manifest.version)
     assert (last[b"1"]["source_partition"], last[b"1"]["source_offset"]) == (0, 2)
     assert [
-        (key, row["topic"], row["partition"], row["offset"]) for key, row in sorted(refused, key=by_offset)
+        (key, row["SOURCE_TOPIC"], row["SOURCE_PARTITION"], row["SOURCE_OFFSET"]) for key, row in sorted(refused, key=by_offset)
     ] == [
         (b"3", service.INPUT, 0, 3),
         (b"4", service.INPUT, 0, 4),
         (None, service.INPUT, 0, 5),
         (b"5", service.INPUT, 0, 6),
     ]
-    reasons = [row["reason"] for _, row in sorted(refused, key=by_offset)]
+    reasons = [row["REASON"] for _, row in sorted(refused, key=by_offset)]
     assert "Expected `float`, got `str` - at `$.RECENCY_DAYS`" in reasons[0]
     assert "no key" in reasons[2]
     assert "RECENCY_DAYS is -1.0" in reasons[3]
@@ -191,4 +191,4 @@ def test_last_state_of_each_customer_is_scored_and_bad_rows_are_told(
 
 
 def by_offset(refused: tuple[Any, Any]) -> int:
-    return int(refused[1]["offset"])
+    return int(refused[1]["SOURCE_OFFSET"])

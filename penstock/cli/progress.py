@@ -45,6 +45,9 @@ def behind_of(
 
 
 def service_of(group: str) -> str:
+    """Empty for groups that are no reader's, as the one a connector notes its dead letters in."""
+    if group.endswith(".dead-letters"):
+        return ""
     return next((service for prefix, service in GROUPS.items() if group.startswith(prefix)), "")
 
 

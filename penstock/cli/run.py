@@ -3,8 +3,8 @@
 In:  the service's name, its port, host, log and folder by option or environment.
 Out: the service, until it is told to stop (SIGTERM, Ctrl-C).
 
-A service is a function `serve(settings: ServiceSettings) -> None`, known here by name only: this room must
-not import the rooms beside it.
+A service is a function `run(log_url, directory, port, host)` that returns when it has stopped. It is known
+here by name only: this room must not import the rooms beside it.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from penstock.cli.main import load
 from penstock.cli.options import dir_option, log_option
 from penstock.supervisor import end_with_supervisor
 
-Serve = Callable[[settings.ServiceSettings], None]
+Run = Callable[[str, Path, int, str], None]
 
 SERVICES: dict[str, str] = {
-    "server": "penstock.server.app:serve",
-    "connect": "connect.app:serve",
-    "scoring": "sidecars.scoring.service:serve",
+    "server": "penstock.server.app:run",
+    "connect": "connect.service:run",
+    "scoring": "sidecars.scoring.service:run",
 }
 assert SERVICES.keys() == settings.DEFAULT_PORTS.keys(), SERVICES.keys() ^ settings.DEFAULT_PORTS.keys()
 
@@ -47,4 +47,4 @@ def run(service: str, port: int | None, host: str | None, folder: Path | None, l
     chosen = settings.service_settings(service, dir=folder, log=log, host=host, port=port)
     chosen.dir.mkdir(parents=True, exist_ok=True)
     end_with_supervisor()
-    cast(Serve, load(SERVICES[service]))(chosen)
+    cast(Run, load(SERVICES[service]))(chosen.log_url, chosen.dir, chosen.port, chosen.host)

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import msgspec
 
-from penstock.settings import ServiceSettings, read
+from penstock.settings import DEFAULT_HOST, read
 from penstock.topics.base import RETENTION_FOREVER, Chunk, Outgoing
 from sidecars.base import Sidecar, run_sidecar
 from sidecars.scoring.models import Model, Scores, load, matrix, model_folder
@@ -51,16 +51,17 @@ class Segment(msgspec.Struct, gc=False):
     source_timestamp: int
 
 
-class Refused(msgspec.Struct, gc=False):
-    """A row of streaming-errors."""
+class Refused(msgspec.Struct, gc=False, rename="upper"):
+    """A row of streaming-errors, with the columns that the pipelines declare for it."""
 
-    source: str
-    topic: str
-    partition: int
-    offset: int
+    error_source: str
+    error_type: str
     reason: str
-    key: str | None
-    value: str | None
+    record: str | None
+    source_topic: str
+    source_partition: int
+    source_offset: int
+    error_time: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +153,14 @@ def errors_of(refused: Sequence[tuple[Place, str]]) -> Outgoing | None:
 def refusal(place: Place, reason: str) -> Refused:
     chunk, at = place.chunk, place.at
     return Refused(
-        source="scoring",
-        topic=chunk.topic,
-        partition=chunk.partitions[at],
-        offset=chunk.offsets[at],
+        error_source="scoring",
+        error_type="processing",
         reason=reason,
-        key=text_of(chunk.keys[at]),
-        value=text_of(chunk.values[at]),
+        record=text_of(chunk.values[at]),
+        source_topic=chunk.topic,
+        source_partition=chunk.partitions[at],
+        source_offset=chunk.offsets[at],
+        error_time=place.timestamp,
     )
 
 
@@ -170,7 +172,7 @@ def sidecar_of(model: Model, topic: str) -> Sidecar:
     return Sidecar("scoring", (topic,), Scorer(model).process, writes=WRITES)
 
 
-def serve(settings: ServiceSettings) -> None:
+def run(log_url: str, directory: Path, port: int, host: str = DEFAULT_HOST) -> None:
     """The service `scoring`. PENSTOCK_SCORING_TOPIC names another topic to read."""
-    topic: Any = read("scoring_topic", str, INPUT)
-    run_sidecar(settings, sidecar_of(load(model_folder()), topic))
+    topic = read("scoring_topic", str, INPUT)
+    run_sidecar(log_url, host, port, sidecar_of(load(model_folder()), topic))
