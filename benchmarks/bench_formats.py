@@ -1,6 +1,6 @@
 """What our JSON rows cost beside plain msgspec and beside json, on the same retail records.
 
-Run:  python benchmarks/formats.py [rows]
+Run:  python benchmarks/bench_formats.py [rows]
 Out:  records a second to read and to write, and how much of plain msgspec's speed remains.
 """
 
