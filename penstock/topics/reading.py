@@ -277,15 +277,18 @@ def find_sequence(source: Source, state: TopicState, partition: int, offset: int
 
     End offsets only grow along the log, so halving the sequences finds it.
     """
-    low, high = 0, state.last + 1
+    holds = state.last + 1
+    low, high = 0, holds
     while low < high:
         middle = (low + high) // 2
         found = source.ends_from(state.id, middle)
-        if found is None or found[1][partition] > offset:
+        if found is None:
             high = middle
+        elif found[1][partition] > offset:
+            high, holds = middle, found[0]
         else:
             low = found[0] + 1
-    return low
+    return holds
 
 
 def part_of(chunk: Chunk, start: int, stop: int) -> Chunk:
