@@ -25,10 +25,12 @@ from penstock.cli.landing import Expected, expected_connectors, expected_queries
 from penstock.cli.options import connect, dir_option
 from penstock.cli.output import console
 from penstock.cli.progress import service_of
+from penstock.cli.replay import bar
 from penstock.cli.services import Platform, platform_of, platform_up, port_options
 from penstock.cli.summary import print_summary
 from penstock.cli.up import stop_signals
 from penstock.errors import PenstockError, SettingError
+from penstock.replay import ReplaySummary, ensure_topics, replay, send_reference
 from penstock.supervisor import FolderLock, Phase, Supervisor, in_background
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_WAIT_S = 60.0
+# Of the data set that Penstock ships; counting them would take as long as sending them.
+ROWS = 541_909
 # What Penstock writes in its folder; --fresh takes away nothing else.
 OWN = ("log.db", "log.db-wal", "log.db-shm", "lake", "logs", "up.lock")
 
@@ -130,7 +134,8 @@ def play(
             apply_files(client, (pipelines(),))
             expected = (*expected_queries(client), *expected_connectors(platform.service("connect").url))
         with times.part("replay"):
-            send(log, wishes, watch)
+            sent = send(log, wishes, watch)
+        click.echo(f"Sent {dirt_told(sent)}.")
         with times.part("landing"):
             land(log, (*expected, scoring()), watch)
     finally:
@@ -166,10 +171,16 @@ class Watch:
 
 def prepare(log: Log) -> None:
     """The topics and what the pipelines look up, while the services start."""
-    from penstock import replay
+    ensure_topics(log)
+    send_reference(log)
 
-    replay.ensure_topics(log)
-    replay.send_reference(log)
+
+def dirt_told(sent: ReplaySummary) -> str:
+    """How many of each were sent, to be found again in the tables."""
+    dirt = {"duplicates": sent.duplicates, "malformed": sent.malformed}
+    dirt |= {"of a wrong type": sent.wrong_types, "late": sent.late}
+    told = ", ".join(f"{count:,} {kind}" for kind, count in dirt.items() if count)
+    return f"{sent.records:,} records" + (f", of them {told}" if told else "")
 
 
 def pipelines() -> Path:
@@ -180,20 +191,16 @@ def scoring() -> Expected:
     return Expected("penstock-scoring", ("gold.customer_rfm",))
 
 
-def send(log: Log, wishes: Wishes, watch: Watch) -> None:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+def send(log: Log, wishes: Wishes, watch: Watch) -> ReplaySummary:
+    with bar(console()) as shown:
+        task = shown.add_task("replay", total=min(wishes.limit or ROWS, ROWS), rate="")
 
-    from penstock import replay
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console()) as bar:
-        task = bar.add_task("replay", total=wishes.limit)
-
-        def on_progress(sent: int, total: int) -> None:
+        def on_progress(sent: int) -> None:
             watch.look()
-            bar.update(task, completed=sent, total=total)
+            speed = shown.tasks[task].speed
+            shown.update(task, completed=sent, rate=f"{speed:,.0f}/s" if speed else "")
 
-        replay.replay(log, limit=wishes.limit, dirt=wishes.dirt, seed=wishes.seed, progress=on_progress)
+        return replay(log, limit=wishes.limit, dirt=wishes.dirt, seed=wishes.seed, progress=on_progress)
 
 
 def land(log: Log, expected: tuple[Expected, ...], watch: Watch) -> None:
