@@ -160,9 +160,9 @@ def python_type(kind: SqlType) -> Any:
         case Decimal():
             return decimal.Decimal
         case Array(item):
-            return list[python_type(item) | None]
+            return list[python_type(item) | None]  # type: ignore[misc]
         case Map(key, value):
-            return dict[python_type(key), python_type(value) | None]
+            return dict[python_type(key), python_type(value) | None]  # type: ignore[misc]
         case Struct(fields):
             return row_class(tuple(Column(name, field) for name, field in fields))
         case Primitive(name):
@@ -199,7 +199,7 @@ def row_class(columns: tuple[Column, ...]) -> type[msgspec.Struct]:
 
 def struct_value(kind: Struct, values: Iterable[Any]) -> msgspec.Struct:
     """A STRUCT value from its field values in order."""
-    return python_type(kind)(*values)  # type: ignore[no-any-return]
+    return python_type(kind)(*values)
 
 
 def struct_values(value: msgspec.Struct) -> list[Any]:

@@ -68,7 +68,9 @@ class QueryScope:
 
     def column(self, name: str, qualifier: str | None, at: Position) -> Typed:
         owner = next(each for each in self.froms if each.alias == qualifier)
-        return ColumnRef(columns_of(owner.source)[name], slot_of(owner, name))
+        # The driving source always has its time and place; a table that has no row has neither.
+        nullable = owner.index > 0 or name not in PSEUDO_SLOTS
+        return ColumnRef(columns_of(owner.source)[name], slot_of(owner, name), nullable)
 
 
 def slot_of(owner: From, name: str) -> str:

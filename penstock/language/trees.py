@@ -12,7 +12,7 @@ E = TypeVar("E", bound=ast.Node)
 
 
 def rewrite(node: E, change: Callable[[ast.Node], ast.Node | None]) -> E:
-    """A tree with `change` applied from the top: a node it returns replaces the old one and is not entered."""
+    """A tree with `change` applied from the top: a node it returns takes the place of the old one whole."""
     changed = change(node)
     if changed is not None:
         return changed  # type: ignore[return-value]

@@ -45,8 +45,8 @@ def _kept(analysis: Analysis, scope: QueryScope) -> ResultKey:
         if name not in selected:
             plural = "s" if len(names) > 1 else ""
             raise StatementError(
-                f"Key{plural} missing from projection (ie, SELECT). \nThe query used to build the result must "
-                f"include the key column{plural} {' and '.join(each.name for each in names)} in its "
+                f"Key{plural} missing from projection (ie, SELECT). \nThe query used to build the result "
+                f"must include the key column{plural} {' and '.join(each.name for each in names)} in its "
                 f"projection (eg, SELECT {', '.join(each.name for each in names)}...)."
             )
         _check_once(name, analysis)

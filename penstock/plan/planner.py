@@ -16,11 +16,11 @@ from penstock.errors import StatementError
 from penstock.functions.registry import find_aggregate
 from penstock.language import ast
 from penstock.language.analyser import Analysis, Item, JoinOn, aggregate_calls, analyse
-from penstock.language.catalog import STREAM, TABLE, Catalog
-from penstock.language.expressions import ColumnRef, Typed
+from penstock.language.catalog import STREAM, TABLE, Catalog, Source
+from penstock.language.expressions import CastTo, ColumnRef, Typed
 from penstock.language.printer import expression as shown
 from penstock.language.resolve import resolve
-from penstock.language.scope import QueryScope
+from penstock.language.scope import From, QueryScope
 from penstock.plan.keys import check_projection, result_key
 from penstock.plan.sinks import Sink, insert_sink, new_sink
 from penstock.plan.steps import (
@@ -35,7 +35,7 @@ from penstock.plan.steps import (
     Where,
 )
 from penstock.topics.base import TopicInfo
-from penstock.types import BIGINT, BOOLEAN
+from penstock.types import BIGINT, BOOLEAN, Column, SqlType
 
 Topics = Callable[[str], TopicInfo | None]
 QueryStatement = ast.CreateAs | ast.InsertSelect | ast.Select
@@ -244,12 +244,12 @@ def _grouped(analysis: Analysis, rows: Step, persistent: bool) -> Project:
     group = tuple(resolve(part, scope, "GROUP BY") for part in group_by)
     calls, slots = _aggregate_calls(analysis, scope)
     for position, (part, typed) in enumerate(zip(group_by, group, strict=True)):
-        slots[part] = ColumnRef(typed.type, "g" if len(group) == 1 else f"g[{position}]")
+        slots[part] = ColumnRef(typed.type, "g" if len(group) == 1 else f"g[{position}]", False)
     bounds: dict[ast.Expression, Typed] = {}
     if analysis.window is not None:
         bounds = {
-            ast.Name("WINDOWSTART"): ColumnRef(BIGINT, "ws"),
-            ast.Name("WINDOWEND"): ColumnRef(BIGINT, "we"),
+            ast.Name("WINDOWSTART"): ColumnRef(BIGINT, "ws", False),
+            ast.Name("WINDOWEND"): ColumnRef(BIGINT, "we", False),
         }
     _check_grouped(analysis, slots, bounds)
     step: Step = Aggregate(rows, group, calls, analysis.window)
@@ -313,9 +313,6 @@ def _bind_aggregate(call: ast.Call, analysis: Analysis, scope: QueryScope) -> Ag
 
 
 def _cast_arguments(typed: tuple[Typed, ...], parameters: tuple[object, ...]) -> tuple[Typed, ...]:
-    from penstock.language.expressions import CastTo
-    from penstock.types import SqlType
-
     cast: list[Typed] = []
     for part, wanted in zip(typed, parameters, strict=False):
         needs = isinstance(wanted, SqlType) and wanted != part.type
@@ -407,3 +404,23 @@ def _check_result_kind(node: ast.CreateAs | ast.InsertSelect, plan: QueryPlan) -
             "Invalid result type. Your SELECT query produces a STREAM. "
             "Please use CREATE STREAM AS SELECT statement instead."
         )
+
+
+def plan_source_table(source: Source) -> QueryPlan:
+    """The query of CREATE SOURCE TABLE: it writes nothing and keeps the table's rows for pull queries."""
+    read = From(0, source.name, source)
+    scope = QueryScope((read,))
+
+    def typed(columns: tuple[Column, ...]) -> tuple[tuple[str, Typed], ...]:
+        return tuple((column.name, resolve(ast.Name(column.name, source.name), scope)) for column in columns)
+
+    return QueryPlan(
+        node=ast.Select(ast.Query((ast.SelectStar(),), ast.Relation(source.name, source.name))),
+        root=Project(Read(read), typed(source.schema.key), typed(source.schema.value), False),
+        sink=None,
+        is_table=True,
+        window=None,
+        partitions=1,
+        topic_config={},
+        creates_sink=False,
+    )

@@ -139,33 +139,32 @@ class _Writer:
 
     def _opening(self, text: Text) -> None:
         text.add("stream_time = store.stream_time", "late = 0")
+        if self.step.window is None:
+            text.add("w = store.windows.setdefault(0, {})", "d = store.dirty.setdefault(0, {})")
+        elif self.step.window.kind != "SESSION":
+            text.add("last = None")
         if not self.cached:
             text.add(*self.emission.opening)
 
     def _update(self, body: Text) -> None:
         window = self.step.window
-        body.add("if ts0 > stream_time: stream_time = ts0")
         if window is None:
-            body.add("w = store.windows.get(0)")
-            with body.block("if w is None:"):
-                body.add("w = store.windows[0] = {}")
-            self._group(body, "0")
-        elif window.kind == "SESSION":
+            self._group(body)
+            return
+        body.add("if ts0 > stream_time: stream_time = ts0")
+        if window.kind == "SESSION":
             write_session(body, window, grace_ms(window), self._new_state(), self._add(), self.cached)
             if not self.cached:
                 self.emission.write_session_rows(body)
         else:
-            write_windows(body, window, grace_ms(window), lambda inner: self._group(inner, "ws"))
+            write_windows(body, window, grace_ms(window), self._group)
 
-    def _group(self, body: Text, start: str) -> None:
-        """With `w` the groups of one window: update the state of g."""
+    def _group(self, body: Text) -> None:
+        """With `w` the groups of one window and `d` those of them that changed: update the state of g."""
         body.add("st = w.get(g)")
         with body.block("if st is None:"):
             body.add(f"st = w[g] = {self._new_state()}")
         body.add("elif ts0 > st[0]: st[0] = ts0", *self._add())
-        body.add(f"d = store.dirty.get({start})")
-        with body.block("if d is None:"):
-            body.add(f"d = store.dirty[{start}] = {{}}")
         body.add("d[g] = st")
         if not self.cached:
             self.emission.write_row(body)

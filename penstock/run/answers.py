@@ -30,6 +30,14 @@ class PullResult:
     rows: list[list[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class PushRow:
+    """One value for each column. A tombstone is a deleted row of a table: its key, and NULL elsewhere."""
+
+    values: list[Any]
+    tombstone: bool = False
+
+
 class RowSink(Protocol):
     """Takes the rows of a push query. Called on the engine's thread: must not block."""
 
@@ -37,8 +45,8 @@ class RowSink(Protocol):
         """False while the receiver is behind: nothing is read for it meanwhile."""
         ...
 
-    def rows(self, rows: list[list[Any] | None]) -> None:
-        """Rows in order; None stands for a deleted row of a table."""
+    def rows(self, rows: list[PushRow]) -> None:
+        """Rows in order."""
         ...
 
 
@@ -62,6 +70,8 @@ class PushQuery:
             earliest = each.index > 0 or not each.source.is_stream or _from_earliest(properties)
             starts[each.source.topic] = "earliest" if earliest else "latest"
         self.reader = log.reader(starts)
+        self.windowed = plan.windowed or plan.froms[0].source.window is not None
+        self.slots = [getattr(typed, "slot", "") for _, typed in plan.root.value]
 
     def step(self, records_max: int) -> int:
         if self.closed or not self.sink.ready():
@@ -76,8 +86,17 @@ class PushQuery:
         if self.program.store is not None:
             self.program.store.changes()
         if out.rows:
-            self.sink.rows([None if row is None else struct_values(row) for row in out.rows])
+            self.sink.rows([self._row(key, row) for key, row in zip(out.keys, out.rows, strict=True)])
         return records
+
+    def _row(self, key: Any, row: Any) -> PushRow:
+        if row is not None:
+            return PushRow(struct_values(row))
+        inner, start, end = key if self.windowed else (key, None, None)
+        bound = {"k0": inner, "ws0": start, "we0": end, "g": inner, "ws": start, "we": end}
+        parts = inner if isinstance(inner, tuple) else (inner,)
+        bound |= {f"(None if k0 is None else k0[{n}])": part for n, part in enumerate(parts)}
+        return PushRow([bound.get(slot) for slot in self.slots], tombstone=True)
 
     def close(self) -> None:
         """May be called from any thread; the engine forgets the query in its next cycle."""

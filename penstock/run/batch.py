@@ -72,7 +72,7 @@ class Decoder:
         made = chunk.memo.get(self)
         if made is None:
             made = chunk.memo[self] = self._decode(chunk)
-        return made  # type: ignore[no-any-return]
+        return made
 
     def hand_over(self, chunk: Chunk, keys: Sequence[Any], rows: Sequence[Any]) -> None:
         """The rows a query has just written to a chunk, so that nobody decodes them again."""

@@ -17,7 +17,8 @@ from __future__ import annotations
 import keyword
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -59,6 +60,7 @@ class Emitter:
         self.lines: list[str] = []
         self._shared: dict[Typed, str] = {}
         self._simplified: dict[Typed, Typed] = {}
+        self._never_null: set[Typed] = set()
         self._temps = 0
         constants.update(HELPERS)
 
@@ -89,10 +91,10 @@ class Emitter:
             _count(root, always, always_only=True)
         for node in always:
             if everywhere[node] > 1 and self._worth_sharing(node):
-                self._assign(node, self.temp())
+                self._assign(node)
         for node in everywhere:
             if everywhere[node] > 1 and isinstance(node, ColumnRef) and self._worth_sharing(node):
-                self._assign(node, UNSAFE.sub("_", node.slot).strip("_"))
+                self._assign(node)
 
     # --- what the writers ask for ---
 
@@ -104,7 +106,24 @@ class Emitter:
         return f"({again} if {first} is not None else null_boolean())"
 
     def may_be_null(self, node: Typed) -> bool:
-        return nullable(self.simplified(node))
+        node = self.simplified(node)
+        return node not in self._never_null and nullable(node)
+
+    @contextmanager
+    def known(self, node: Typed, name: str) -> Iterator[None]:
+        """Inside, the node's value is in a local and is not NULL."""
+        node = self.simplified(node)
+        before = self._shared.get(node)
+        self._shared[node] = name
+        self._never_null.add(node)
+        try:
+            yield
+        finally:
+            self._never_null.discard(node)
+            if before is None:
+                del self._shared[node]
+            else:
+                self._shared[node] = before
 
     def atom(self, node: Typed) -> tuple[str, str]:
         """Source for the first use, which keeps the value, and for every later one."""
@@ -161,9 +180,13 @@ class Emitter:
             return not node.slot.isidentifier()
         return deterministic(node) and not free_parameters(node)
 
-    def _assign(self, node: Typed, name: str) -> None:
-        self.lines.append(f"{name} = {self.expression(node)}")
-        self._shared[node] = name
+    def _assign(self, node: Typed) -> None:
+        source = self.expression(node)
+        if not source.isidentifier():
+            name = UNSAFE.sub("_", node.slot).strip("_") if isinstance(node, ColumnRef) else self.temp()
+            self.lines.append(f"{name} = {source}")
+            source = name
+        self._shared[node] = source
 
 
 def _same(known: Any, value: Any) -> bool:

@@ -260,6 +260,8 @@ def negation(emit: Emitter, node: NotOf) -> str:
 
 
 def is_null(emit: Emitter, node: IsNullOf) -> str:
+    if isinstance(node.value, Literal):
+        return repr((node.value.value is None) != node.negated)
     return f"({emit.expression(node.value)} is {'not ' if node.negated else ''}None)"
 
 

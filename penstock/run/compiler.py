@@ -6,7 +6,7 @@ one `try` around each row. A row that raises goes to slow.py.
     for k0, r0, ts0, i in zip(b.keys, b.rows, b.timestamps, range(len(b.rows))):
         if r0 is None: ...                 a null value: passed on, or dropped where ksqlDB drops it
         try:
-            r1 = t1.get(r0.c4, N1)         lookups
+            r1 = table1.get(r0.c4, N1)        lookups
             if not (r0.c2 > 0): continue   filter
             row = Row(r0.c0, ...)          projection
         except Exception:
@@ -52,7 +52,7 @@ class RowCode:
                 self.tables[source.index] = TableStore()
                 self.null_rows[source.index] = row_class(payload_columns(source.source))()
                 self.constants[f"N{source.index}"] = self.null_rows[source.index]
-                self.constants[f"t{source.index}"] = self.tables[source.index].rows
+                self.constants[f"table{source.index}"] = self.tables[source.index].rows
                 self.constants[f"times{source.index}"] = self.tables[source.index].times
 
     @property
@@ -84,11 +84,11 @@ class RowCode:
         self._drain(text)
         text.add(f"j{n} = {key}")
         if step.kind == "INNER":
-            text.add(f"r{n} = t{n}.get(j{n})", f"if r{n} is None: continue")
+            text.add(f"r{n} = table{n}.get(j{n})", f"if r{n} is None: continue")
             if self._needs(f"k{n}", later):
                 text.add(f"k{n} = j{n}")
         else:
-            text.add(f"r{n} = t{n}.get(j{n}, N{n})")
+            text.add(f"r{n} = table{n}.get(j{n}, N{n})")
             if self._needs(f"k{n}", later):
                 text.add(f"k{n} = None if r{n} is N{n} else j{n}")
         if self._needs(f"ts{n}", later):
@@ -193,8 +193,10 @@ def _indented(lines: Sequence[str]) -> list[str]:
 
 def _stateless_text(code: RowCode, root: Project, keep_partition: bool, over_table: bool) -> str:
     key_typed = [part for _, part in root.key]
-    computed = not _is_own_key(code, key_typed)
-    key_name = "key" if computed else ("k0" if key_typed else "None")
+    # A row for one who asks has no key of its own; a table's keeps its key to tell which row is gone.
+    transient = code.plan.sink is None and not key_typed
+    computed = not transient and not _is_own_key(code, key_typed)
+    key_name = "key" if computed else ("k0" if key_typed or transient else "None")
     if code.froms[0].source.window is not None and not computed:
         key_name = f"({key_name}, ws0, we0)"
     shape = _Shape(key_name, computed, keep_partition, over_table)

@@ -36,8 +36,14 @@ class Program(Protocol):
 
     source_text: str
     tables: dict[int, TableStore]
-    store: StateStore | None
-    late: int
+
+    @property
+    def store(self) -> StateStore | None: ...
+
+    @property
+    def late(self) -> int:
+        """Rows that came after their window had closed, since the query was created."""
+        ...
 
     def process(self, batch: Batch, out: Output, errors: list[Entry]) -> None:
         """Rows of the driving source. What can be emitted at once goes to `out`."""
@@ -75,7 +81,7 @@ def compile_function(name: str, text: str, constants: dict[str, Any]) -> Callabl
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     scope = dict(constants)
     exec(compile(text, filename, "exec"), scope)
-    return scope[name]  # type: ignore[no-any-return]
+    return scope[name]
 
 
 def mentions(text: str, name: str) -> bool:

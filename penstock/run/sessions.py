@@ -7,7 +7,8 @@ In:  `g`, `ts0`, `stream_time` and the store. Out: the session [start, end, st] 
               [--A--]         [-B-]          a row at 10 is within 5 of A's end and of B's start:
               [---------------------]        A and B end as tombstones, one session is left
 
-A merged session is dropped when `end < stream_time - grace - gap` (Kafka Streams, KStreamSessionWindowAggregate).
+A merged session is dropped when `end < stream_time - grace - gap`
+(Kafka Streams, KStreamSessionWindowAggregate).
 """
 
 from __future__ import annotations

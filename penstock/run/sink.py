@@ -14,7 +14,7 @@ from penstock.run.processing_log import Entry, serialization_entry
 from penstock.run.program import Output
 from penstock.run.timestamps import time_reader
 from penstock.topics.base import Outgoing
-from penstock.topics.partition import partitions_of
+from penstock.topics.partition import choose_partitions
 
 
 class SinkWriter:
@@ -62,7 +62,7 @@ class SinkWriter:
             return None
         # Windows of one key stay together: the partition is chosen by the key without its window.
         inner, _ = self.inner_keys.encode([None if key is None else key[0] for key in out.keys])
-        return partitions_of(inner, self.partitions)
+        return choose_partitions(inner, self.partitions)[0]
 
     def _times(self, out: Output, bad: dict[int, tuple[str, str]]) -> list[int]:
         assert self.time_of is not None

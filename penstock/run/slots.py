@@ -35,7 +35,7 @@ def fill(template: str, names: Mapping[str, str]) -> list[str]:
 
 
 def result_source(call: AggregateCall, base: int) -> str:
-    """The expression of a call's result. A list shared with the state is copied: the state goes on changing."""
+    """The expression of a call's result. A list is copied: the state goes on changing it."""
     (source,) = fill(call.function.result, slot_names(call, base))
     return f"copy_of({source})" if isinstance(call.function.returns, Array | Map) else source
 

@@ -58,6 +58,7 @@ class GroupState:
         self.stream_time = -1
         self.late = 0
         self.kept_ms = kept_ms
+        self._late_written = 0
         self._decoder = msgspec.msgpack.Decoder(
             tuple[int, int, dict[int, dict[key_type(group), state_type(slots)]]]  # type: ignore[misc]
         )
@@ -69,9 +70,10 @@ class GroupState:
         return sum(map(len, self.windows.values()))
 
     def changes(self) -> bytes | None:
-        if not self.dirty:
+        if not self.changed_keys() and self.late == self._late_written:
             return None
         payload = _encode((self.stream_time, self.late, self.dirty))
+        self._late_written = self.late
         self.dirty.clear()
         self._expire()
         return payload
@@ -81,6 +83,7 @@ class GroupState:
 
     def restore(self, payload: bytes) -> None:
         self.stream_time, self.late, windows = self._decoder.decode(payload)
+        self._late_written = self.late
         for start, groups in windows.items():
             known = self.windows.setdefault(start, {})
             for key, state in groups.items():
@@ -111,9 +114,10 @@ class SessionState:
         self.late = 0
         self.kept_ms = kept_ms
         self._swept_at = 0
-        session = tuple[int, int, state_type(slots)]  # type: ignore[misc]
+        self._late_written = 0
+        session: Any = tuple[int, int, state_type(slots)]  # type: ignore[misc]
         self._decoder = msgspec.msgpack.Decoder(
-            tuple[int, int, dict[key_type(group), list[session]]]  # type: ignore[misc,valid-type]
+            tuple[int, int, dict[key_type(group), list[session]]]  # type: ignore[misc]
         )
 
     def changed_keys(self) -> int:
@@ -123,8 +127,9 @@ class SessionState:
         return len(self.groups)
 
     def changes(self) -> bytes | None:
-        if not self.touched:
+        if not self.touched and self.late == self._late_written:
             return None
+        self._late_written = self.late
         self._expire()
         changed = {key: self.groups.get(key, ()) for key in self.touched}
         self.touched.clear()
@@ -135,6 +140,7 @@ class SessionState:
 
     def restore(self, payload: bytes) -> None:
         self.stream_time, self.late, groups = self._decoder.decode(payload)
+        self._late_written = self.late
         for key, sessions in groups.items():
             if sessions:
                 self.groups[key] = [[start, end, list(state)] for start, end, state in sessions]

@@ -42,7 +42,7 @@ def time_reader(source: Source) -> TimeOf | None:
 
 
 def _as_given(value: Any) -> int:
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def _column_reader(source: Source, name: str) -> Callable[[Any, Any], Any]:

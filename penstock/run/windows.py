@@ -1,7 +1,7 @@
 """Window arithmetic of TUMBLING and HOPPING as generated code: which windows hold a row, which are closed.
 
 In:  `ts0`, the row's event time, and `stream_time`. Out: for each open window, code that runs with its start
-in `ws` and its groups in `w`.
+in `ws`, its groups in `w` and the changed ones in `d`.
 
     size 10, advance 5     0    5    10   15   20
                            [---------)
@@ -39,7 +39,9 @@ def write_windows(body: Text, window: ast.Window, grace_ms: int, inside: Callabl
 
 
 def _window(body: Text, inside: Callable[[Text], None]) -> None:
-    body.add("w = store.windows.get(ws)")
-    with body.block("if w is None:"):
-        body.add("w = store.windows[ws] = {}")
+    """Rows mostly fall into the window of the row before them: it is looked up once for all of them."""
+    with body.block("if ws != last:"):
+        body.add("last = ws")
+        for name, groups in (("w", "store.windows"), ("d", "store.dirty")):
+            body.add(f"{name} = {groups}.get(ws)", f"if {name} is None: {name} = {groups}[ws] = {{}}")
     inside(body)

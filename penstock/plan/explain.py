@@ -1,0 +1,89 @@
+"""EXPLAIN: a plan as text, one line a step, outputs above what feeds them.
+
+In:  a QueryPlan. Out: text for people. Plans kept beside their query in tests/cases are this text.
+
+     > [ PROJECT ] | Schema: C STRING KEY, N BIGINT
+             > [ AGGREGATE ] | group: r0.c2 | COUNT | TUMBLING 10000 ms
+                     > [ SOURCE ] | S1 (topic s1)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from penstock.language.expressions import ColumnRef, Literal, Typed, children
+from penstock.plan.steps import Aggregate, Having, Lookup, Project, QueryPlan, Read, Step, Where
+
+INDENT = "\t\t"
+
+
+def explain(plan: QueryPlan) -> str:
+    lines: list[str] = []
+    if plan.sink is not None:
+        lines.append(f" > [ SINK ] | {plan.sink.name} (topic {plan.sink.topic}) | Schema: {plan.schema}")
+    _step(plan.root, len(lines), lines)
+    return "\n".join(lines)
+
+
+def _step(step: Step, depth: int, lines: list[str]) -> None:
+    name, words = TELLERS[type(step)]
+    lines.append(f"{INDENT * depth} > [ {name} ] | {words(step)}")
+    for source in step.inputs:
+        _step(source, depth + 1, lines)
+
+
+def _read(step: Read) -> str:
+    source = step.source.source
+    return f"{source.name} (topic {source.topic}) | Schema: {source.schema}"
+
+
+def _lookup(step: Lookup) -> str:
+    return f"{step.kind} {step.table.source.source.name} by {shown(step.key)}"
+
+
+def _where(step: Where | Having) -> str:
+    return shown(step.condition)
+
+
+def _aggregate(step: Aggregate) -> str:
+    group = ", ".join(shown(part) for part in step.group)
+    calls = ", ".join(
+        f"{call.function.name}({', '.join(shown(part) for part in call.arguments)})" for call in step.calls
+    )
+    window = f" | {step.window.kind} {step.window.size_ms} ms" if step.window else ""
+    return f"group: {group} | {calls}{window}"
+
+
+def _project(step: Project) -> str:
+    columns = [f"{name} = {shown(part)}" for name, part in (*step.key, *step.value)]
+    return ", ".join(columns)
+
+
+def shown(typed: Typed) -> str:
+    """An expression as a short tree."""
+    match typed:
+        case ColumnRef():
+            return typed.slot
+        case Literal():
+            return repr(typed.value)
+    inner = ", ".join(shown(child) for child in children(typed))
+    return f"{_label(typed)}({inner})"
+
+
+def _label(typed: Any) -> str:
+    for attribute in ("operator", "function"):
+        found = getattr(typed, attribute, None)
+        if found is not None:
+            return str(getattr(found, "name", found))
+    return type(typed).__name__.removesuffix("Of").removesuffix("To").upper()
+
+
+TELLERS: dict[type[Step], tuple[str, Callable[[Any], str]]] = {
+    Read: ("SOURCE", _read),
+    Lookup: ("JOIN", _lookup),
+    Where: ("FILTER", _where),
+    Aggregate: ("AGGREGATE", _aggregate),
+    Having: ("HAVING", _where),
+    Project: ("PROJECT", _project),
+}
