@@ -31,6 +31,7 @@ import httpx
 
 from penstock.clock import Clock, now_ms
 from penstock.errors import PenstockError, SettingError
+from penstock.supervised import SUPERVISED
 
 PAUSES_MS = (0, 250, 500, 1_000, 2_000, 5_000, 10_000)
 DEATHS_MAX = 5
@@ -40,7 +41,6 @@ PROBE_READY_MS = 2_000
 PROBE_TIMEOUT_S = 5.0
 TICK_S = 0.05
 STOP_WAIT_S = 10.0
-SUPERVISED = "PENSTOCK_SUPERVISED"
 
 
 class Phase(Enum):
@@ -323,18 +323,6 @@ def in_background(supervisor: Supervisor) -> Iterator[Supervisor]:
         done.set()
         thread.join()
         supervisor.stop()
-
-
-def end_with_supervisor() -> None:
-    """In a supervised service: when the pipe to the supervisor closes, end as SIGTERM would."""
-
-    def watch() -> None:
-        while os.read(0, 1024):
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    if os.environ.get(SUPERVISED) == "1":
-        threading.Thread(target=watch, name="end-with-supervisor", daemon=True).start()
 
 
 def last_line(path: Path) -> str:

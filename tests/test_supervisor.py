@@ -157,7 +157,7 @@ def test_a_second_up_is_told_of_the_first(tmp_path: Path) -> None:
 
 ORPHAN = """
 import time
-from penstock.supervisor import end_with_supervisor
+from penstock.supervised import end_with_supervisor
 end_with_supervisor()
 print("watching", flush=True)
 time.sleep(60)

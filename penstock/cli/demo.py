@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_WAIT_S = 60.0
-# Of the data set that Penstock ships; counting them would take as long as sending them.
-ROWS = 541_909
 # What Penstock writes in its folder; --fresh takes away nothing else.
 OWN = ("log.db", "log.db-wal", "log.db-shm", "lake", "logs", "up.lock")
 
@@ -193,12 +191,12 @@ def scoring() -> Expected:
 
 def send(log: Log, wishes: Wishes, watch: Watch) -> ReplaySummary:
     with bar(console()) as shown:
-        task = shown.add_task("replay", total=min(wishes.limit or ROWS, ROWS), rate="")
+        task = shown.add_task("replay", total=wishes.limit, rate="")
 
-        def on_progress(sent: int) -> None:
+        def on_progress(sent: int, total: int) -> None:
             watch.look()
             speed = shown.tasks[task].speed
-            shown.update(task, completed=sent, rate=f"{speed:,.0f}/s" if speed else "")
+            shown.update(task, completed=sent, total=total, rate=f"{speed:,.0f}/s" if speed else "")
 
         return replay(log, limit=wishes.limit, dirt=wishes.dirt, seed=wishes.seed, progress=on_progress)
 

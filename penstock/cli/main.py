@@ -103,9 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except PenstockError as error:
         code = fail(error.message)
     except OSError as error:
-        if error.errno not in DISK_SENTENCES:
-            raise
-        code = fail(f"{DISK_SENTENCES[error.errno]}: {error.filename or error}")
+        words = DISK_SENTENCES.get(error.errno or 0, error.strerror or str(error))
+        code = fail(f"{words}: {error.filename}" if error.filename else words)
     sys.exit(code if isinstance(code, int) else 0)
 
 

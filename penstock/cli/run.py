@@ -18,7 +18,7 @@ import click
 from penstock import settings
 from penstock.cli.main import load
 from penstock.cli.options import dir_option, log_option
-from penstock.supervisor import end_with_supervisor
+from penstock.supervised import end_with_supervisor
 
 Run = Callable[[str, Path, int, str], None]
 

@@ -107,12 +107,12 @@ def health_row(supervisor: Supervisor, state: State, now: int, behind: int | Non
     return (
         state.name,
         state.phase.value,
-        state.pid,
+        str(state.pid or ""),
         duration(now - state.since_ms) if state.pid else "",
         state.restarts,
         f"{memory / 2**20:.0f} MB" if memory else "",
         "" if behind is None else f"{behind:,} records",
-        plan.health_url.rpartition("/")[0],
+        f"{plan.host}:{plan.port}",
     )
 
 
