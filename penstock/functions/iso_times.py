@@ -87,13 +87,11 @@ def text_from_date(days: int) -> str:
 
 
 def text_from_time(ms: int) -> str:
-    """13:05, 13:05:59 or 13:05:59.123: as short as it can be."""
+    """13:05:00, 13:05:59 or 13:05:59.123: seconds always, their fraction when there is one."""
     seconds, part = divmod(ms, 1000)
     minutes, second = divmod(seconds, 60)
-    text = f"{minutes // 60:02}:{minutes % 60:02}"
-    if part:
-        return f"{text}:{second:02}.{part:03}"
-    return f"{text}:{second:02}" if second else text
+    text = f"{minutes // 60:02}:{minutes % 60:02}:{second:02}"
+    return f"{text}.{part:03}" if part else text
 
 
 def text_from_timestamp(ms: int) -> str:
