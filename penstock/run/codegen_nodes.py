@@ -260,8 +260,10 @@ def negation(emit: Emitter, node: NotOf) -> str:
 
 
 def is_null(emit: Emitter, node: IsNullOf) -> str:
-    if isinstance(node.value, Literal):
-        return repr((node.value.value is None) != node.negated)
+    if isinstance(node.value, Literal) and node.value.value is None:
+        return repr(not node.negated)
+    if not emit.may_be_null(node.value) and not may_fail(node.value):
+        return repr(node.negated)
     return f"({emit.expression(node.value)} is {'not ' if node.negated else ''}None)"
 
 
