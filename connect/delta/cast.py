@@ -61,12 +61,20 @@ def finite(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column
 
 
+def within(column: pa.ChunkedArray, bounds: tuple[int, int]) -> pa.ChunkedArray:
+    found = pc.min_max(column).as_py()
+    if found["min"] is not None and (found["min"] < bounds[0] or found["max"] > bounds[1]):
+        raise NotPlain("outside of the years 1 to 9999")
+    return column
+
+
 def millis(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    within(column, exact.MILLIS)
     return pc.multiply_checked(column, 1000).cast(pa.timestamp("us", tz="UTC"))
 
 
 def days(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return column.cast(pa.date32())
+    return within(column, exact.DAYS).cast(pa.date32())
 
 
 def raw(column: pa.ChunkedArray) -> pa.Array:
@@ -152,7 +160,7 @@ class Caster:
         for column, (_, finish) in zip(self._columns, self._plain, strict=True):
             try:
                 columns.append(finish(found.column(self._spelling[column.name.lower()])))
-            except (pa.ArrowInvalid, ValueError) as error:
+            except (pa.ArrowException, ValueError) as error:
                 raise NotPlain(str(error)) from error
         table = pa.Table.from_arrays(columns, schema=self._schema)
         return Cast(table, range(start, start + len(payloads)), ())
@@ -172,8 +180,8 @@ class Caster:
                     explicit_schema=schema, newlines_in_values=False, unexpected_field_behavior=unknown
                 ),
             )
-            found.validate(full=True)
-        except pa.ArrowInvalid as error:
+            found.validate(full=True)  # text that is no UTF-8, in a value or a name
+        except (pa.ArrowException, ValueError) as error:
             raise NotPlain(str(error)) from error
         if found.num_rows != len(payloads) or self._misspelt(found.column_names):
             raise NotPlain("not one object on each line, or a name spelled in several ways")

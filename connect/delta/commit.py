@@ -74,7 +74,12 @@ class LakeTable:
         self.fields: list[dict[str, Any]] = _fields(table)
         self._shape = self._shape_of(table)
         self._own_commits = _plain_writer(table)
-        self.empty = not table.get_add_actions().num_rows
+        self._empty = not table.get_add_actions().num_rows
+
+    @property
+    def fillable(self) -> bool:
+        """Whether an upsert may append: there is no row yet that it could have to replace."""
+        return self._empty and self._own_commits
 
     @property
     def version(self) -> int:
@@ -92,9 +97,17 @@ class LakeTable:
             if not self._own_commits:
                 self._library_append(rows, offsets)
                 return
-            adds = files.write(self.path, rows, self.partitions, self._clock()) if rows.num_rows else []
-            self._commit([{"add": add} for add in adds], offsets)
-            self.empty = self.empty and not adds
+            self._add(rows, offsets, alone=False)
+
+    def fill(self, rows: pa.Table, offsets: Mapping[str, int]) -> None:
+        """The first rows of an upsert. Any commit of another writer makes it start anew, and then merge."""
+        with told(self.path):
+            self._add(rows, offsets, alone=True)
+
+    def _add(self, rows: pa.Table, offsets: Mapping[str, int], alone: bool) -> None:
+        adds = files.write(self.path, rows, self.partitions, self._clock()) if rows.num_rows else []
+        self._commit([{"add": add} for add in adds], offsets, alone)
+        self._empty = self._empty and not adds
 
     def merge(self, source: pa.Table, keys: Sequence[str], offsets: Mapping[str, int]) -> None:
         """Update, insert and (where DELETED is true) delete by key, with the offsets, in one commit."""
@@ -133,7 +146,7 @@ class LakeTable:
         write_deltalake(self._table, rows, mode="append", commit_properties=self._properties(offsets))
         self._refresh()
         self._known.update(offsets)
-        self.empty = self.empty and not rows.num_rows
+        self._empty = self._empty and not rows.num_rows
 
     def _properties(self, offsets: Mapping[str, int]) -> CommitProperties:
         now = self._clock()
@@ -143,7 +156,7 @@ class LakeTable:
 
     # Our own commits.
 
-    def _commit(self, actions: Sequence[Mapping[str, Any]], offsets: Mapping[str, int]) -> None:
+    def _commit(self, actions: Sequence[Mapping[str, Any]], offsets: Mapping[str, int], alone: bool) -> None:
         body = self._entry(actions, offsets)
         for _ in range(TRIES_MAX):
             if put_if_absent(self.path / "_delta_log", self._version + 1, body):
@@ -151,8 +164,10 @@ class LakeTable:
                 self._known.update(offsets)
                 self._checkpoint_when_due()
                 return
+            if alone:
+                break
             self._rebase(offsets)
-        raise Retriable(f"{TRIES_MAX} other commits came first in the table {self.path}.")
+        raise Retriable(f"Other commits came first in the table {self.path}.")
 
     def _entry(self, actions: Sequence[Mapping[str, Any]], offsets: Mapping[str, int]) -> bytes:
         now = self._clock()

@@ -40,7 +40,9 @@ from penstock.types import (
 )
 
 Cast = Callable[[Any], Any]
-MICROS_MAX_MS = BIGINT_MAX // 1000
+# The years 1 to 9999: what a DATE and a TIMESTAMP of the lake's readers can hold.
+DAYS = (-719_162, 2_932_896)
+MILLIS = (-62_135_596_800_000, 253_402_300_799_999)
 NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 WIDE = decimal.Context(prec=80, traps=[decimal.InvalidOperation])
 
@@ -118,7 +120,7 @@ def number(kind: Decimal, value: Any) -> decimal.Decimal:
 
 def timestamp(value: Any) -> int:
     """Microseconds; Arrow takes an int for a timestamp as it stands."""
-    return whole("TIMESTAMP, milliseconds since 1970", -MICROS_MAX_MS, MICROS_MAX_MS, value) * 1000
+    return whole("TIMESTAMP, milliseconds since 1970 in the years 1 to 9999", *MILLIS, value) * 1000
 
 
 def array(item: Cast, value: Any) -> list[Any]:
@@ -155,7 +157,7 @@ CASTS: Mapping[SqlType, Cast] = {
     STRING: text,
     BYTES: raw,
     TIME: partial(whole, "TIME, milliseconds of the day", 0, 86_399_999),
-    DATE: partial(whole, "DATE, days since 1970", INT_MIN, INT_MAX),
+    DATE: partial(whole, "DATE, days since 1970 in the years 1 to 9999", *DAYS),
     TIMESTAMP: timestamp,
 }
 assert CASTS.keys() == set(PRIMITIVES.values())

@@ -59,7 +59,7 @@ class Operations:
         kept = [at for at, place in enumerate(places) if keys[place] not in reasons]
         dead = [place for place in tombstones if keys[place] not in reasons]
         if len(kept) < table.num_rows:
-            table = table.take(kept)
+            table = table.take(pa.array(kept, pa.int64()))
         order = [places[at] for at in kept] + dead
         rows = pa.concat_tables([table, nulls(table.schema, len(dead))])
         for at, column in enumerate(reader.all):

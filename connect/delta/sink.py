@@ -155,7 +155,7 @@ class DeltaSink:
         out = set(bad)
         kept = [at for at in range(table.num_rows) if at not in out]
         reason = "A partition column is '', which Delta Lake would read back as null."
-        return table.take(kept), [Refusal(places[at], PUT, reason) for at in bad]
+        return table.take(pa.array(kept, pa.int64())), [Refusal(places[at], PUT, reason) for at in bad]
 
     def _upsert(self, table: LakeTable, batch: Batch, rows: Rows) -> Written:
         found, refusals = self._nameless(rows.table, rows.places)
@@ -179,8 +179,10 @@ class DeltaSink:
 
     def _commit(self, table: LakeTable, folded: Folded, offsets: Mapping[str, int]) -> None:
         rows = self._layout.complete(folded.rows)
-        if table.empty or folded.empty:
+        if folded.empty:
             table.append(rows, offsets)
+        elif table.fillable:
+            table.fill(rows, offsets)
         else:
             table.merge(self._layout.complete(folded.source(commit.DELETED)), self._layout.identity, offsets)
 
