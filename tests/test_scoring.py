@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from penstock.topics.open import open_log
+from ports import free_port
 
 from penstock.errors import PenstockError
 from penstock.topics.base import Outgoing
+from penstock.topics.open import open_log
 from sidecars.base import Health, Loop
 from sidecars.scoring import models, service, train
 
@@ -175,15 +183,11 @@ def test_last_state_of_each_customer_is_scored_and_bad_rows_are_told(
     assert last[b"1"]["customer_id"] == "1"
     assert (last[b"1"]["model"], last[b"1"]["model_version"]) == (models.MODEL_NAME, shipped.manifest.version)
     assert (last[b"1"]["source_partition"], last[b"1"]["source_offset"]) == (0, 2)
-    assert [
-        (key, row["SOURCE_TOPIC"], row["SOURCE_PARTITION"], row["SOURCE_OFFSET"]) for key, row in sorted(refused, key=by_offset)
-    ] == [
-        (b"3", service.INPUT, 0, 3),
-        (b"4", service.INPUT, 0, 4),
-        (None, service.INPUT, 0, 5),
-        (b"5", service.INPUT, 0, 6),
-    ]
-    reasons = [row["REASON"] for _, row in sorted(refused, key=by_offset)]
+    told = sorted(refused, key=by_offset)
+    assert [key for key, _ in told] == [b"3", b"4", None, b"5"]
+    assert [row["SOURCE_OFFSET"] for _, row in told] == [3, 4, 5, 6]
+    assert {(row["SOURCE_TOPIC"], row["SOURCE_PARTITION"]) for _, row in told} == {(service.INPUT, 0)}
+    reasons = [row["REASON"] for _, row in told]
     assert "Expected `float`, got `str` - at `$.RECENCY_DAYS`" in reasons[0]
     assert "no key" in reasons[2]
     assert "RECENCY_DAYS is -1.0" in reasons[3]
@@ -192,3 +196,37 @@ def test_last_state_of_each_customer_is_scored_and_bad_rows_are_told(
 
 def by_offset(refused: tuple[Any, Any]) -> int:
     return int(refused[1]["SOURCE_OFFSET"])
+
+
+def test_the_service_scores_what_comes_and_ends_when_told(tmp_path: Path) -> None:
+    url, port = f"sqlite:///{tmp_path / 'log.db'}", free_port()
+    command = [sys.executable, "-m", "penstock", "run", "scoring", "--log", url, "--port", str(port)]
+    environment = {**os.environ, "PYTHONPATH": str(models.SHIPPED.parent)}
+    process = subprocess.Popen([*command, "--dir", str(tmp_path)], env=environment)
+    try:
+        until(lambda: health_of(port)["status"] == "waiting")
+        log = open_log(url)
+        log.create_topic(service.INPUT, 2)
+        log.append(Outgoing(service.INPUT, [b"7"], [rfm(1, 300, 9_000.0)], [5]))
+        until(lambda: health_of(port)["records_written"] == 1)
+        ((key, row),) = everything(log, service.OUTPUT)
+        assert (key, row["segment"], row["source_timestamp"]) == (b"7", "champions", 5)
+        log.close()
+    finally:
+        process.terminate()
+    assert process.wait(15) == 0
+
+
+def health_of(port: int) -> dict[str, Any]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+            return json.load(answer)  # type: ignore[no-any-return]
+    except urllib.error.URLError:
+        return {"status": "down", "records_written": 0}
+
+
+def until(done: Callable[[], bool], seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -12,13 +12,17 @@ PIPE_WIDTH = 240
 
 
 def show(
-    columns: Sequence[str], rows: Iterable[Sequence[Any]], output: str, title: str | None = None
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    output: str,
+    title: str | None = None,
+    exact: bool = False,
 ) -> None:
-    """Rows under their columns; as JSON a list of objects."""
+    """Rows under their columns; as JSON a list of objects. `exact`: numbers as they are, for data."""
     if output == "json":
         click.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], indent=2, default=str))
         return
-    console().print(table_of(columns, rows, title))
+    console().print(table_of(columns, rows, title, exact))
 
 
 def console() -> Any:
@@ -39,10 +43,12 @@ def show_each(
         if output == "json":
             click.echo(json.dumps(dict(zip(columns, row, strict=True)), default=str))
         else:
-            click.echo("\t".join(text_of(value) for value in row))
+            click.echo("\t".join(text_of(value, exact=True) for value in row))
 
 
-def table_of(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> Any:
+def table_of(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None, exact: bool = False
+) -> Any:
     """A rich table; numbers to the right."""
     from rich import box
     from rich.table import Table
@@ -53,19 +59,19 @@ def table_of(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str |
         numeric = bool(kept) and all(isinstance(row[position], int | float | None) for row in kept)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in kept:
-        table.add_row(*(escaped(text_of(value)) for value in row))
+        table.add_row(*(escaped(text_of(value, exact)) for value in row))
     return table
 
 
-def text_of(value: Any) -> str:
+def text_of(value: Any, exact: bool = False) -> str:
     match value:
         case None:
             return ""
         case bool():
             return "true" if value else "false"
-        case int():
-            return f"{value:,}" if abs(value) >= 10_000 else str(value)
-        case float():
+        case int() if not exact:
+            return f"{value:,}"
+        case float() if not exact:
             return f"{value:,.2f}"
         case dict() | list():
             return json.dumps(value, default=str)

@@ -165,7 +165,7 @@ def show_answer(names: Sequence[str], rows: Any, output: str) -> None:
     """A short answer as a table that fits its columns; a long one line by line, so that it is never held."""
     first = list(islice(rows, ROWS_AS_TABLE_MAX + 1))
     if len(first) <= ROWS_AS_TABLE_MAX:
-        show(names, first, output)
+        show(names, first, output, exact=True)
     else:
         show_each(names, first, output)
         show_each(names, rows, output, heading=False)
@@ -178,7 +178,7 @@ def show_entities(entities: list[Entity], output: str) -> None:
     for entity in entities:
         table_of: Callable[[Entity], Table] = TABLES.get(entity["@type"], other_table)
         columns, rows = table_of(entity)
-        show(columns, rows, output)
+        show(columns, rows, output, exact=True)
 
 
 def property_of(text: str) -> tuple[str, str]:
