@@ -38,13 +38,17 @@ logger = logging.getLogger("penstock.sidecar")
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """A sidecar's place at the log. Its group and its transactional id have one name."""
+    """A sidecar's place at the log. Its group and its transactional id have one name.
+
+    `linger_s` lets records gather between two batches, for a sidecar that looks only at the last of a key.
+    """
 
     name: str
     reads: tuple[str, ...]
     process: Process
-    records_max: int = 20_000
+    records_max: int = 50_000
     writes: Mapping[str, tuple[int, Mapping[str, str]]] = field(default_factory=dict)
+    linger_s: float = 0.0
 
     @property
     def group(self) -> str:
@@ -77,8 +81,11 @@ class Loop:
             return
         self._health.status, self._health.detail = "running", ""
         while not self._stop.is_set():
-            if not self.step(reader):
+            read = self.step(reader)
+            if not read:
                 self._log.wait(WAIT_S)
+            elif read < self._sidecar.records_max:
+                self._stop.wait(self._sidecar.linger_s)
         reader.close()
 
     def step(self, reader: Reader) -> int:

@@ -23,6 +23,7 @@ from sidecars.scoring.models import Model, Scores, load, matrix, model_folder
 
 INPUT, OUTPUT, ERRORS = "gold.customer_rfm", "customer-segments", "streaming-errors"
 NINETY_DAYS_MS = str(90 * 86_400_000)
+LINGER_S = 0.5
 WRITES = {
     OUTPUT: (1, {"cleanup.policy": "compact", "retention.ms": RETENTION_FOREVER}),
     ERRORS: (3, {"retention.ms": NINETY_DAYS_MS}),
@@ -169,7 +170,7 @@ def text_of(payload: bytes | None) -> str | None:
 
 
 def sidecar_of(model: Model, topic: str) -> Sidecar:
-    return Sidecar("scoring", (topic,), Scorer(model).process, writes=WRITES)
+    return Sidecar("scoring", (topic,), Scorer(model).process, writes=WRITES, linger_s=LINGER_S)
 
 
 def run(log_url: str, directory: Path, port: int, host: str = DEFAULT_HOST) -> None:
