@@ -71,7 +71,8 @@ PREDICATES = ("WHERE", "HAVING")
 
 class Scope(Protocol):
     def column(self, name: str, qualifier: str | None, at: Position) -> Typed:
-        """The column; raises UnknownName in the clause's words. A scope may also offer has_column(name)."""
+        """The column; raises UnknownName in the clause's words. A scope may also offer
+        has_column(name), and `joined` True when messages name columns SOURCE_COLUMN."""
         ...
 
 
@@ -88,7 +89,7 @@ def resolve(
     A sub-expression that equals a key of `replace` becomes its value unseen (aggregates, GROUP BY). Pull
     queries are `interpreted` in ksqlDB: some refusals then have other words.
     """
-    resolver = Resolver(scope, clause, replace or {}, interpreted)
+    resolver = Resolver(scope, clause, replace or {}, interpreted, getattr(scope, "joined", False))
     try:
         typed = resolver.typed(expression)
         resolver.check_result(expression, typed)
@@ -98,7 +99,7 @@ def resolve(
     except CodeProblem as problem:
         kind = "expression" if interpreted else CLAUSE_IN_CODE_ERRORS.get(clause, clause.title())
         raise StatementError(
-            f"Invalid {kind}: {problem}. expression: {shown(expression)}", problem.at
+            f"Invalid {kind}: {problem}. expression: {resolver.shown(expression)}", problem.at
         ) from None
     return typed
 
@@ -109,6 +110,7 @@ class Resolver:
     clause: str
     replace: Mapping[ast.Expression, Typed]
     interpreted: bool
+    joined: bool
     parameters: dict[str, SqlType] = field(default_factory=dict)
     """The lambda parameters in sight."""
 
@@ -120,6 +122,9 @@ class Resolver:
     def all(self, nodes: Sequence[ast.Expression]) -> tuple[Typed, ...]:
         return tuple(self.typed(node) for node in nodes)
 
+    def shown(self, node: ast.Node) -> str:
+        return shown(node, self.joined)
+
     def check_result(self, expression: ast.Expression, typed: Typed) -> None:
         if self.clause == "SELECT" and typed == NULL:
             raise StatementError(NULL_IN_SELECT, expression.at)
@@ -127,7 +132,7 @@ class Resolver:
             kind = "null" if typed == NULL else typed.type
             raise StatementError(
                 f"Type error in {self.clause} expression: "
-                f"Should evaluate to boolean but is {shown(expression)} ({kind}) instead.",
+                f"Should evaluate to boolean but is {self.shown(expression)} ({kind}) instead.",
                 expression.at,
             )
 
@@ -167,20 +172,21 @@ def _name(resolver: Resolver, node: ast.Name) -> Typed:
 
 
 def _arithmetic(resolver: Resolver, node: ast.Arithmetic) -> Typed:
-    return arithmetic(node, resolver.typed(node.left), resolver.typed(node.right))
+    return arithmetic(node, resolver.typed(node.left), resolver.typed(node.right), resolver.shown)
 
 
 def _negate(resolver: Resolver, node: ast.Negate) -> Typed:
     value = resolver.typed(node.value)
     if not is_number(value.type):
         raise TypeProblem(
-            f"Error processing expression: {shown(node)}. Unsupported arithmetic types. {value.type}", node.at
+            f"Error processing expression: {resolver.shown(node)}. Unsupported arithmetic types. {value.type}",
+            node.at,
         )
     return NegateOf(value.type, value)
 
 
 def _comparison(resolver: Resolver, node: ast.Comparison) -> Typed:
-    return comparison(node, resolver.typed(node.left), resolver.typed(node.right))
+    return comparison(node, resolver.typed(node.left), resolver.typed(node.right), resolver.shown)
 
 
 def _logical(resolver: Resolver, node: ast.Logical) -> Typed:
@@ -194,7 +200,7 @@ def _boolean(resolver: Resolver, node: ast.Expression) -> Typed:
         return Literal(BOOLEAN, None)
     if value.type != BOOLEAN:
         raise TypeProblem(
-            f"Unsupported expression type for AND, OR and NOT: {shown(node)} ({value.type})", node.at
+            f"Unsupported expression type for AND, OR and NOT: {resolver.shown(node)} ({value.type})", node.at
         )
     return value
 
@@ -214,16 +220,16 @@ def _negated(value: Typed, negated: bool) -> Typed:
 def _between(resolver: Resolver, node: ast.Between) -> Typed:
     value, low, high = resolver.all((node.value, node.low, node.high))
     lenient = resolver.interpreted and resolver.clause == "SELECT"
-    return _negated(between(node, value, low, high, lenient), node.negated)
+    return _negated(between(node, value, low, high, resolver.shown, lenient), node.negated)
 
 
 def _in(resolver: Resolver, node: ast.In) -> Typed:
     values = resolver.all((node.value, *node.choices))
-    texts = [shown(each) for each in (node.value, *node.choices)]
+    texts = [resolver.shown(each) for each in (node.value, *node.choices)]
     try:
         found, converted = coerce(values, texts)
     except Unconvertible:
-        whole = shown(node)
+        whole = resolver.shown(node)
         raise StatementError(f"Unexpected error generating code for expression: {whole}", node.at) from None
     except Incompatible as problem:
         raise CodeProblem(problem.message, node.at) from None
@@ -250,7 +256,7 @@ def _case(resolver: Resolver, node: ast.Case) -> Typed:
     conditions = [_when(resolver, when) for when in node.whens]
     results = resolver.all([when.result for when in node.whens])
     default = None if node.default is None else resolver.typed(node.default)
-    kind = _case_type(node, results, default)
+    kind = _case_type(resolver, node, results, default)
     whens = tuple(zip(conditions, (convert(each, kind) for each in results), strict=True))
     return CaseOf(kind, whens, None if default is None else convert(default, kind))
 
@@ -259,13 +265,16 @@ def _when(resolver: Resolver, when: ast.When) -> Typed:
     condition = resolver.typed(when.condition)
     if condition.type != BOOLEAN:
         raise TypeProblem(
-            f"WHEN operand type should be boolean.\nType for '{shown(when.condition)}' is {condition.type}",
+            "WHEN operand type should be boolean.\n"
+            f"Type for '{resolver.shown(when.condition)}' is {condition.type}",
             when.at,
         )
     return condition
 
 
-def _case_type(node: ast.Case, results: Sequence[Typed], default: Typed | None) -> SqlType:
+def _case_type(
+    resolver: Resolver, node: ast.Case, results: Sequence[Typed], default: Typed | None
+) -> SqlType:
     """All branches have one type; NULL takes any."""
     found: SqlType | None = None
     for when, result in zip(node.whens, results, strict=True):
@@ -274,7 +283,7 @@ def _case_type(node: ast.Case, results: Sequence[Typed], default: Typed | None) 
         if found is not None and result.type != found:
             raise TypeProblem(
                 "Invalid Case expression. Type for all 'THEN' clauses should be the same.\n"
-                f"THEN expression '{shown(when)}' has type: {result.type}.\n"
+                f"THEN expression '{resolver.shown(when)}' has type: {result.type}.\n"
                 f"Previous THEN expression(s) type: {found}.",
                 when.at,
             )
@@ -312,7 +321,7 @@ def _dereference(resolver: Resolver, node: ast.Dereference) -> Typed:
     found = base.type.field(node.field_name)
     if found is None:
         raise UnknownName(
-            f"Could not find field '{node.field_name}' in '{shown(node.base)}'.",
+            f"Could not find field '{node.field_name}' in '{resolver.shown(node.base)}'.",
             node.field_name,
             [name for name, _ in base.type.fields],
             node.at,
@@ -326,7 +335,9 @@ def _subscript(resolver: Resolver, node: ast.Subscript) -> Typed:
     match base.type:
         case Array(item):
             if not is_number(index.type):
-                raise TypeProblem(f"Array index must be a number: {shown(node)} ({index.type})", node.at)
+                raise TypeProblem(
+                    f"Array index must be a number: {resolver.shown(node)} ({index.type})", node.at
+                )
             return ItemOf(item, base, index if index.type in (INTEGER, BIGINT) else CastTo(INTEGER, index))
         case Map(key, value):
             return ItemOf(value, base, convert(index, key))
@@ -335,7 +346,7 @@ def _subscript(resolver: Resolver, node: ast.Subscript) -> Typed:
 
 def _coerced(resolver: Resolver, nodes: Sequence[ast.Expression]) -> tuple[SqlType | None, tuple[Typed, ...]]:
     try:
-        return coerce(resolver.all(nodes), [shown(node) for node in nodes])
+        return coerce(resolver.all(nodes), [resolver.shown(node) for node in nodes])
     except Incompatible as problem:
         raise TypeProblem(problem.message, nodes[0].at) from None
 
@@ -382,7 +393,7 @@ def _map(resolver: Resolver, node: ast.MapConstructor) -> Typed:
 def _struct(resolver: Resolver, node: ast.StructConstructor) -> Typed:
     names = [name for name, _ in node.fields]
     if len(set(names)) != len(names):
-        raise TypeProblem(f"Duplicate field names found in STRUCT: '{shown(node)}'.", node.at)
+        raise TypeProblem(f"Duplicate field names found in STRUCT: '{resolver.shown(node)}'.", node.at)
     values = resolver.all([value for _, value in node.fields])
     if NULL in values:
         raise StatementError(NULL_IN_SELECT, node.at)
@@ -405,10 +416,8 @@ def _lambda(_: Resolver, node: ast.Lambda) -> Typed:
 
 def _call(resolver: Resolver, node: ast.Call) -> Typed:
     if node.name == "||":
-        return arithmetic(
-            ast.Arithmetic("+", node.arguments[0], node.arguments[1], at=node.at),
-            *resolver.all(node.arguments),
-        )
+        sides = ast.Arithmetic("+", node.arguments[0], node.arguments[1], at=node.at)
+        return _arithmetic(resolver, sides)
     return resolve_call(resolver, node)
 
 

@@ -12,7 +12,7 @@ from penstock.language.expressions import (
     Typed,
 )
 from penstock.language.resolve_coercion import convert
-from penstock.language.resolve_text import CodeProblem, TypeProblem, shown
+from penstock.language.resolve_text import CodeProblem, Show, TypeProblem
 from penstock.language.resolve_types import (
     COMPARISON_NAMES,
     arithmetic_type,
@@ -24,17 +24,17 @@ from penstock.language.resolve_types import (
 from penstock.types import BOOLEAN, DOUBLE, Decimal, SqlType, as_decimal
 
 
-def arithmetic(node: ast.Arithmetic, left: Typed, right: Typed) -> Typed:
+def arithmetic(node: ast.Arithmetic, left: Typed, right: Typed, show: Show) -> Typed:
     if NULL in (left, right):
         sides = " and ".join("null" if side == NULL else str(side.type) for side in (left, right))
         raise TypeProblem(
-            f"Error processing expression: {shown(node)}. Arithmetic on types {sides} are not supported.",
+            f"Error processing expression: {show(node)}. Arithmetic on types {sides} are not supported.",
             node.at,
         )
     kind = arithmetic_type(node.operator, left.type, right.type)
     if kind is None:
         raise TypeProblem(
-            f"Error processing expression: {shown(node)}. "
+            f"Error processing expression: {show(node)}. "
             f"Unsupported arithmetic types. {base_name(left.type)} {base_name(right.type)}",
             node.at,
         )
@@ -48,7 +48,7 @@ def _operand(value: Typed, result: SqlType) -> Typed:
     return convert(value, DOUBLE) if isinstance(value.type, Decimal) else value
 
 
-def comparison(node: ast.Comparison, left: Typed, right: Typed) -> Typed:
+def comparison(node: ast.Comparison, left: Typed, right: Typed, show: Show) -> Typed:
     if NULL in (left, right):
         sides = ["NULL" if side == NULL else str(side.type) for side in (left, right)]
         raise TypeProblem(
@@ -58,34 +58,29 @@ def comparison(node: ast.Comparison, left: Typed, right: Typed) -> Typed:
         )
     common = comparison_type(node.operator, left.type, right.type)
     if common is None:
-        raise _incomparable(node.left, left, node.right, right, COMPARISON_NAMES[node.operator], node)
+        sides = [f"{show(each)} ({typed.type})" for each, typed in ((node.left, left), (node.right, right))]
+        raise _incomparable(sides, node.operator, node)
     return ComparisonOf(BOOLEAN, node.operator, left, right, common)
 
 
-def _incomparable(
-    left_node: ast.Expression,
-    left: Typed,
-    right_node: ast.Expression,
-    right: Typed,
-    name: str,
-    node: ast.Expression,
-) -> TypeProblem:
-    return TypeProblem(
-        f"Cannot compare {shown(left_node)} ({left.type}) to {shown(right_node)} ({right.type}) with {name}.",
-        node.at,
-    )
+def _incomparable(sides: list[str], operator: str, node: ast.Expression) -> TypeProblem:
+    return TypeProblem(f"Cannot compare {sides[0]} to {sides[1]} with {COMPARISON_NAMES[operator]}.", node.at)
 
 
-def between(node: ast.Between, value: Typed, low: Typed, high: Typed, lenient: bool) -> Typed:
+def between(node: ast.Between, value: Typed, low: Typed, high: Typed, show: Show, lenient: bool) -> Typed:
     """`lenient` is the projection of a pull query, which converts whatever can be converted."""
     commons = []
-    value, low, high = (Literal(BOOLEAN, None) if side == NULL else side for side in (value, low, high))
+    known = next((side.type for side in (value, low, high) if side != NULL), BOOLEAN)
+    value, low, high = (Literal(known, None) if side == NULL else side for side in (value, low, high))
     for bound_node, bound, operator in ((node.low, low, ">="), (node.high, high, "<=")):
         common = comparison_type(operator, value.type, bound.type)
         if common is None and lenient:
             common = _lenient(node, value, bound, COMPARISON_NAMES[operator])
         if common is None:
-            raise _incomparable(node.value, value, bound_node, bound, COMPARISON_NAMES[operator], node)
+            sides = [
+                f"{show(each)} ({typed.type})" for each, typed in ((node.value, value), (bound_node, bound))
+            ]
+            raise _incomparable(sides, operator, node)
         commons.append(common)
     return BetweenOf(BOOLEAN, value, low, high, *commons)
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from penstock.errors import StatementError
 from penstock.language import ast
+from penstock.language.printer import expression
 from penstock.language.trees import rewrite
+
+Show = Callable[[ast.Node], str]
+"""Prints an expression for a message, as the scope at hand names its columns."""
 
 
 class TypeProblem(StatementError):
@@ -15,18 +21,16 @@ class CodeProblem(StatementError):
     """Found, in ksqlDB, while making code; its message also shows the whole expression."""
 
 
-def shown(node: ast.Node) -> str:
-    """Column names stand without the source they were found in."""
-    from penstock.language.printer import expression
-
+def shown(node: ast.Node, joined: bool = False) -> str:
+    """Column names stand without the source they were found in; of a join, as SOURCE_COLUMN."""
     if isinstance(node, ast.When):
-        return f"WHEN {shown(node.condition)} THEN {shown(node.result)}"
-    plain = rewrite(node, lambda each: _unqualified(each))
+        return f"WHEN {shown(node.condition, joined)} THEN {shown(node.result, joined)}"
+    plain = rewrite(node, lambda each: _unqualified(each, joined))
     assert isinstance(plain, ast.Expression)
     return expression(plain)
 
 
-def _unqualified(node: ast.Node) -> ast.Node | None:
+def _unqualified(node: ast.Node, joined: bool) -> ast.Node | None:
     if isinstance(node, ast.Name) and node.qualifier is not None:
-        return ast.Name(node.name, at=node.at)
+        return ast.Name(f"{node.qualifier}_{node.name}" if joined else node.name, at=node.at)
     return None
