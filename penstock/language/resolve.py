@@ -45,6 +45,7 @@ from penstock.language.resolve_coercion import Incompatible, Unconvertible, coer
 from penstock.language.resolve_operators import arithmetic, between, comparison
 from penstock.language.resolve_text import CodeProblem, TypeProblem, shown
 from penstock.language.resolve_types import (
+    base_name,
     cast_refusal,
     decimal_literal_type,
     integer_literal_type,
@@ -179,7 +180,8 @@ def _negate(resolver: Resolver, node: ast.Negate) -> Typed:
     value = resolver.typed(node.value)
     if not is_number(value.type):
         raise TypeProblem(
-            f"Error processing expression: {resolver.shown(node)}. Unsupported arithmetic types. {value.type}",
+            f"Error processing expression: {resolver.shown(node)}. "
+            f"Unsupported arithmetic types. {base_name(value.type)}",
             node.at,
         )
     return NegateOf(value.type, value)
@@ -414,13 +416,6 @@ def _lambda(_: Resolver, node: ast.Lambda) -> Typed:
     raise StatementError("A lambda only stands as the argument of a function.", node.at)
 
 
-def _call(resolver: Resolver, node: ast.Call) -> Typed:
-    if node.name == "||":
-        sides = ast.Arithmetic("+", node.arguments[0], node.arguments[1], at=node.at)
-        return _arithmetic(resolver, sides)
-    return resolve_call(resolver, node)
-
-
 Handler = Callable[[Resolver, Any], Typed]
 HANDLERS: dict[type[ast.Expression], Handler] = {
     ast.Null: _null,
@@ -433,7 +428,7 @@ HANDLERS: dict[type[ast.Expression], Handler] = {
     ast.Name: _name,
     ast.Dereference: _dereference,
     ast.Subscript: _subscript,
-    ast.Call: _call,
+    ast.Call: resolve_call,
     ast.Lambda: _lambda,
     ast.Cast: _cast,
     ast.Arithmetic: _arithmetic,

@@ -38,7 +38,8 @@ def arithmetic(node: ast.Arithmetic, left: Typed, right: Typed, show: Show) -> T
             f"Unsupported arithmetic types. {base_name(left.type)} {base_name(right.type)}",
             node.at,
         )
-    return ArithmeticOf(kind, node.operator, _operand(left, kind), _operand(right, kind))
+    operator = "+" if node.operator == "||" else node.operator
+    return ArithmeticOf(kind, operator, _operand(left, kind), _operand(right, kind))
 
 
 def _operand(value: Typed, result: SqlType) -> Typed:

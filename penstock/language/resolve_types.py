@@ -59,7 +59,9 @@ CONTAINER_NAMES: dict[type[SqlType], str] = {Decimal: "DECIMAL", Array: "ARRAY",
 
 
 def arithmetic_type(operator: str, left: SqlType, right: SqlType) -> SqlType | None:
-    """The type of the result, or None when the operator does not take these."""
+    """The type of the result, or None when the operator does not take these. `||` joins texts or bytes."""
+    if operator == "||":
+        return left if left == right and left in (STRING, BYTES) else None
     if left == right == STRING:
         return STRING if operator == "+" else None
     common = common_number([left, right])
