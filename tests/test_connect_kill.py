@@ -42,7 +42,7 @@ COMMON = {
     "delta.columns": "id STRING, n BIGINT",
 }
 MODES: dict[str, dict[str, str]] = {
-    "append": {},
+    "append": {"flush.size": "20"},
     "upsert": {"delta.mode": "upsert", "delta.key.columns": "id", "delta.key.from": "record_key"},
 }
 KEYS = 97
@@ -111,7 +111,7 @@ def test_kills(mode: str, tmp_path: Path) -> None:
         worker = process(tmp_path)
         assert worker.stdout is not None
         assert worker.stdout.readline() == "started\n"
-        time.sleep(chance.uniform(0.0, 0.4))
+        time.sleep(chance.uniform(0.0, 0.2))
         worker.kill()
         worker.wait()
     output, errors = process(tmp_path).communicate(timeout=120)
