@@ -12,6 +12,7 @@ from penstock.functions import (
     regexes,
     statistics,
     text,
+    times,
 )
 
 DECLARATIONS = (
@@ -26,4 +27,5 @@ DECLARATIONS = (
     regexes,
     statistics,
     text,
+    times,
 )
