@@ -8,216 +8,101 @@ value without their position, so that equal expressions are one.
 
 from __future__ import annotations
 
-import decimal
 from dataclasses import dataclass, field
 from typing import Any
 
-from penstock.errors import Position
+from penstock.errors import Position as Position
+from penstock.language.ast_expressions import (
+    NOWHERE as NOWHERE,
+)
+from penstock.language.ast_expressions import (
+    Arithmetic as Arithmetic,
+)
+from penstock.language.ast_expressions import (
+    ArrayConstructor as ArrayConstructor,
+)
+from penstock.language.ast_expressions import (
+    Between as Between,
+)
+from penstock.language.ast_expressions import (
+    Boolean as Boolean,
+)
+from penstock.language.ast_expressions import (
+    Call as Call,
+)
+from penstock.language.ast_expressions import (
+    Case as Case,
+)
+from penstock.language.ast_expressions import (
+    Cast as Cast,
+)
+from penstock.language.ast_expressions import (
+    Comparison as Comparison,
+)
+from penstock.language.ast_expressions import (
+    DecimalLiteral as DecimalLiteral,
+)
+from penstock.language.ast_expressions import (
+    Dereference as Dereference,
+)
+from penstock.language.ast_expressions import (
+    Double as Double,
+)
+from penstock.language.ast_expressions import (
+    Expression as Expression,
+)
+from penstock.language.ast_expressions import (
+    In as In,
+)
+from penstock.language.ast_expressions import (
+    Integer as Integer,
+)
+from penstock.language.ast_expressions import (
+    IntervalUnit as IntervalUnit,
+)
+from penstock.language.ast_expressions import (
+    IsNull as IsNull,
+)
+from penstock.language.ast_expressions import (
+    Lambda as Lambda,
+)
+from penstock.language.ast_expressions import (
+    Like as Like,
+)
+from penstock.language.ast_expressions import (
+    Logical as Logical,
+)
+from penstock.language.ast_expressions import (
+    MapConstructor as MapConstructor,
+)
+from penstock.language.ast_expressions import (
+    Name as Name,
+)
+from penstock.language.ast_expressions import (
+    Negate as Negate,
+)
+from penstock.language.ast_expressions import (
+    Node as Node,
+)
+from penstock.language.ast_expressions import (
+    Not as Not,
+)
+from penstock.language.ast_expressions import (
+    Null as Null,
+)
+from penstock.language.ast_expressions import (
+    String as String,
+)
+from penstock.language.ast_expressions import (
+    StructConstructor as StructConstructor,
+)
+from penstock.language.ast_expressions import (
+    Subscript as Subscript,
+)
+from penstock.language.ast_expressions import (
+    When as When,
+)
 from penstock.types import SqlType
-
-NOWHERE = Position(0, 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    at: Position = field(default=NOWHERE, compare=False, repr=False)
-
-
-# --- expressions -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Expression(Node):
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Null(Expression):
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Boolean(Expression):
-    value: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Integer(Expression):
-    """A literal that fits INTEGER or, if not, BIGINT."""
-
-    value: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DecimalLiteral(Expression):
-    """Its type comes from its digits, so 1.0 and 1.00 are two literals."""
-
-    value: decimal.Decimal
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, DecimalLiteral) and self.value.as_tuple() == other.value.as_tuple()
-
-    def __hash__(self) -> int:
-        return hash(self.value.as_tuple())
-
-
-@dataclass(frozen=True, slots=True)
-class Double(Expression):
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class String(Expression):
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class IntervalUnit(Expression):
-    """The bare unit of DATEADD(DAYS, ...): DAYS, HOURS, MINUTES, SECONDS, MILLISECONDS."""
-
-    unit: str
-
-
-@dataclass(frozen=True, slots=True)
-class Name(Expression):
-    """A column, `name` or `qualifier.name`; a lambda parameter looks the same until it is looked up."""
-
-    name: str
-    qualifier: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Dereference(Expression):
-    """struct->field"""
-
-    base: Expression
-    field_name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Subscript(Expression):
-    base: Expression
-    index: Expression
-
-
-@dataclass(frozen=True, slots=True)
-class Call(Expression):
-    """A function call; COUNT(*) has no arguments and `star` set. Name in upper case."""
-
-    name: str
-    arguments: tuple[Expression, ...]
-    star: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Lambda(Expression):
-    parameters: tuple[str, ...]
-    body: Expression
-
-
-@dataclass(frozen=True, slots=True)
-class Cast(Expression):
-    value: Expression
-    type: SqlType
-
-
-@dataclass(frozen=True, slots=True)
-class Arithmetic(Expression):
-    """operator: + - * / % ||"""
-
-    operator: str
-    left: Expression
-    right: Expression
-
-
-@dataclass(frozen=True, slots=True)
-class Negate(Expression):
-    """Unary minus; a minus before a number literal is folded into the literal by the parser."""
-
-    value: Expression
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison(Expression):
-    """operator: = <> < <= > >= or IS DISTINCT FROM, IS NOT DISTINCT FROM"""
-
-    operator: str
-    left: Expression
-    right: Expression
-
-
-@dataclass(frozen=True, slots=True)
-class Logical(Expression):
-    """operator: AND OR"""
-
-    operator: str
-    left: Expression
-    right: Expression
-
-
-@dataclass(frozen=True, slots=True)
-class Not(Expression):
-    value: Expression
-
-
-@dataclass(frozen=True, slots=True)
-class IsNull(Expression):
-    value: Expression
-    negated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Between(Expression):
-    value: Expression
-    low: Expression
-    high: Expression
-    negated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class In(Expression):
-    value: Expression
-    choices: tuple[Expression, ...]
-    negated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Like(Expression):
-    value: Expression
-    pattern: Expression
-    escape: str | None = None
-    negated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class When(Node):
-    condition: Expression
-    result: Expression
-
-
-@dataclass(frozen=True, slots=True)
-class Case(Expression):
-    """Searched CASE; `operand` is set for the simple form, which ksqlDB parses and refuses."""
-
-    whens: tuple[When, ...]
-    default: Expression | None = None
-    operand: Expression | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ArrayConstructor(Expression):
-    items: tuple[Expression, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class MapConstructor(Expression):
-    entries: tuple[tuple[Expression, Expression], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class StructConstructor(Expression):
-    fields: tuple[tuple[str, Expression], ...]
-
 
 # --- queries -----------------------------------------------------------------------------------------
 
