@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from penstock.errors import Position, StatementError, SyntaxFailure, did_you_mean
 from penstock.language import lexer, variables
 from penstock.language.lexer import END, NAME, QUOTED_NAME, STRAY, TEXT, VARIABLE, Lines, Token
-from penstock.language.words import FREE, RESERVED
+from penstock.language.words import FREE, OPENING, RESERVED
 from penstock.types import BIGINT_MAX, BIGINT_MIN, SqlType
 
 NAME_KINDS = frozenset((NAME, QUOTED_NAME)) | FREE
@@ -196,21 +196,20 @@ class Cursor:
         """The text is well formed and still can't be a statement."""
         return StatementError(f"Failed to prepare statement: {message}", at)
 
-    def fail(self, detail: str, token: Token | None = None) -> NoReturn:
-        raise SyntaxFailure(self.position(token), f"Syntax Error\n{detail}")
+    def fail(self, detail: str) -> NoReturn:
+        detail = UNCLOSED.get(self.token.text, detail) if self.kind == STRAY else detail
+        raise SyntaxFailure(self.position(), f"Syntax Error\n{detail}")
 
     def fail_expecting(self, *expected: str) -> NoReturn:
         """`Expecting {',', 'FROM'}`; kinds of tokens that are no fixed text stand without quotes."""
-        if self.kind == END and expected == (";",):
-            self.fail("missing ';' at '<EOF>'")
         shown = [each if each in FREE_TEXTS else f"'{each}'" for each in expected]
         self.fail(f"Expecting {shown[0] if len(shown) == 1 else '{' + ', '.join(shown) + '}'}")
 
     def fail_near(self) -> NoReturn:
-        token = self.token
-        if token.kind == STRAY:
-            self.fail(UNCLOSED if token.text in "'\"`" else "")
-        self.fail(f"Syntax error at or near '{token.text}' at {self.position()}")
+        self.fail("" if self.kind == STRAY else self._near())
+
+    def _near(self) -> str:
+        return f"Syntax error at or near '{self.token.text}' at {self.position()}"
 
     def fail_name(self) -> NoReturn:
         """A name was wanted."""
@@ -223,14 +222,32 @@ class Cursor:
         )
 
     def fail_after(self, words: Iterable[str]) -> NoReturn:
-        """A finished clause is followed by what begins no other; a misspelt word gets its suggestion."""
+        """A query is followed by what begins none of its clauses; a misspelt word gets its suggestion."""
+        if self.kind in OPENING:
+            self.fail_unended()
         known = tuple(words)
         near = (closest(self.tokens[at], known) for at in (self.index, self.index - 1))
         self.fail(next((f"Did you mean '{word}'?" for word in near if word), ""))
 
+    def end_statement(self) -> None:
+        """Takes the `;`. What stands there instead may open the next statement or be a misspelt clause."""
+        if self.accept(";"):
+            return
+        if self.kind == END or self.kind in OPENING:
+            self.fail_unended()
+        word = closest(self.token, LATE_WORDS)
+        self.fail(self._near() + (f"\nDid you mean '{word}'?" if word else ""))
 
-FREE_TEXTS = frozenset((TEXT, *lexer.NUMBERS, "IDENTIFIER"))
-UNCLOSED = "The quote that opens here is never closed."
+    def fail_unended(self) -> NoReturn:
+        self.fail(f"missing ';' at '{self.token.text}'")
+
+
+FREE_TEXTS = frozenset((TEXT, *lexer.NUMBERS))
+LATE_WORDS = ("AS", "WITH", "EXTENDED", "DELETE TOPIC", "TIMEOUT", "LIMIT", "FROM BEGINNING", "ADD COLUMN")
+UNCLOSED = {
+    **dict.fromkeys("'\"`", "The quote that opens here is never closed."),
+    "/*": "The comment that opens here is never closed.",
+}
 
 
 def closest(token: Token, known: Iterable[str]) -> str | None:

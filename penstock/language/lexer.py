@@ -22,7 +22,7 @@ WHOLE, EXACT, FLOATING = "INTEGER_VALUE", "DECIMAL_VALUE", "FLOATING_POINT_VALUE
 NUMBERS = frozenset((WHOLE, EXACT, FLOATING))
 
 TOKEN = re.compile(
-    r"""(?P<BLANK> (?: \s+ | --[^\r\n]* | /\*.*?\*/ )+ )
+    r"""(?P<BLANK> (?: [\s\ufeff]+ | --[^\r\n]* | /\*.*?\*/ )+ )
       | (?P<WORD> [A-Za-z_][A-Za-z0-9_@]* )
       | (?P<FLOATING_POINT_VALUE> (?: \d+(?:\.\d*)? | \.\d+ ) [eE][+-]?\d+ (?![A-Za-z0-9_@]) )
       | (?P<DECIMAL_VALUE> \d+\.\d* | \.\d+ )
@@ -31,8 +31,8 @@ TOKEN = re.compile(
       | (?P<TEXT> '(?:[^']|'')*' )
       | (?P<QUOTED_NAME> `(?:[^`]|``)*` | "(?:[^"]|"")*" )
       | (?P<VARIABLE> \$\{[^}]*\} )
-      | (?P<SYMBOL> => | -> | := | <> | != | <= | >= | \|\| | [=<>+\-*/%()\[\],.;] )
-      | (?P<STRAY> . )""",
+      | (?P<SYMBOL> => | -> | := | <> | != | <= | >= | \|\| | [=<>+\-*%()\[\],.;] | /(?!\*) )
+      | (?P<STRAY> /\* | . )""",
     re.VERBOSE | re.DOTALL,
 )
 

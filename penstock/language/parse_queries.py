@@ -211,11 +211,11 @@ WINDOWS: dict[str, Callable[[Cursor], dict[str, Duration]]] = {
 
 def _grouping(c: Cursor) -> tuple[ast.Expression, ...]:
     """`a, b`, or the same in one pair of brackets, which may be empty."""
-    bracketed = c.kind == "(" and _closes_clause(c)
+    if c.accept("(", ")"):
+        return ()
+    bracketed = c.kind == "(" and _holds_a_list(c)
     if bracketed:
         c.next()
-        if c.accept(")"):
-            return ()
     found = [value(c)]
     while c.accept(","):
         found.append(value(c))
@@ -224,17 +224,17 @@ def _grouping(c: Cursor) -> tuple[ast.Expression, ...]:
     return tuple(found)
 
 
-def _closes_clause(c: Cursor) -> bool:
-    """Whether the bracket that opens here holds the whole list: `(a, b)`, not `(a + b) * 2, c`."""
-    depth, count = 0, 0
-    while True:
+def _holds_a_list(c: Cursor) -> bool:
+    """Whether the bracket that opens here holds the whole clause: `(a, b)`, not `(a), b` or `(a = b)`."""
+    depth, commas, count = 0, 0, 0
+    while c.ahead(count) != END:
         kind = c.ahead(count)
-        depth += (kind == "(") - (kind == ")")
-        if kind == END:
-            return False
+        depth += (kind in "([") - (kind in ")]")
+        commas += kind == "," and depth == 1
         if depth == 0:
-            return c.ahead(count + 1) in AFTER_GROUPING
+            return commas > 0 and c.ahead(count + 1) in AFTER_GROUPING
         count += 1
+    return False
 
 
 AFTER_GROUPING = frozenset((";", END, "PARTITION", "HAVING", "EMIT", "LIMIT"))

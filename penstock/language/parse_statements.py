@@ -17,6 +17,7 @@ from penstock.language.parse_definitions import CREATE, DROP, Builder, elements,
 from penstock.language.parse_expressions import expression
 from penstock.language.parse_queries import duration, persistent_query, query
 from penstock.language.parse_types import parse_type
+from penstock.language.words import OPENING
 
 
 def statement(c: Cursor) -> ast.Statement:
@@ -28,6 +29,8 @@ def statement(c: Cursor) -> ast.Statement:
 
 def _unknown(c: Cursor, words: tuple[str, ...], known: Iterable[str]) -> NoReturn:
     """No statement begins like this; a misspelt last word gets its suggestion."""
+    if c.kind in (";", END):
+        c.fail_expecting(*known)
     *before, last = words
     near = did_you_mean(last, known).removeprefix(" Did you mean ").removesuffix("?")
     hint = f"\nDid you mean '{' '.join([*before, near])}'?" if near else ""
@@ -41,9 +44,8 @@ def _second_word(known: dict[str, Builder]) -> Builder:
         first = c.token.text.upper()
         found = known.get(c.ahead())
         if found is None:
-            word = c.tokens[c.index + 1].text
             c.next()
-            _unknown(c, (first, word), known)
+            _unknown(c, (first, c.token.text), known)
         return found(c)
 
     return build
@@ -186,7 +188,6 @@ def _unset(c: Cursor) -> ast.Statement:
 def _define(c: Cursor) -> ast.Statement:
     at = c.position()
     c.expect("DEFINE")
-    # The names of variables keep their case.
     name = _variable_name(c)
     c.expect("=")
     return ast.Define(name, c.string(), at=at)
@@ -199,8 +200,10 @@ def _undefine(c: Cursor) -> ast.Statement:
 
 
 def _variable_name(c: Cursor) -> str:
-    token = c.name_token()
-    return token.text.strip('"`') if token.kind == QUOTED_NAME else token.text
+    """A bare name, whose case counts."""
+    if c.kind == QUOTED_NAME:
+        c.fail_near()
+    return c.name_token().text
 
 
 def _alter_source(c: Cursor) -> ast.Statement:
@@ -314,3 +317,4 @@ STATEMENTS: dict[str, Builder] = {
     "ASSERT": _assert,
     "RUN": _run_script,
 }
+assert STATEMENTS.keys() == OPENING, STATEMENTS.keys() ^ OPENING

@@ -12,8 +12,10 @@ A statement may change what the ones after it mean: CREATE TYPE and DEFINE take 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from penstock.errors import StatementError
 from penstock.language import ast, parse_expressions, parse_statements, parse_types
@@ -54,12 +56,9 @@ def iter_statements(
         if c.accept(";"):
             continue
         start = c.token.start
-        try:
+        with _failures_name(partial(_whole_statement, c, start)):
             node = parse_statements.statement(c)
-            c.expect(";")
-        except StatementError as failure:
-            failure.statement = _rest_of_statement(c, start)
-            raise
+            c.end_statement()
         yield ParsedStatement(c.text_between(start, c.tokens[c.index - 1].end), node)
         _remember(node, known, values)
 
@@ -76,10 +75,25 @@ def _remember(node: ast.Statement, types: dict[str, SqlType], values: dict[str, 
             values.pop(name, None)
 
 
-def _rest_of_statement(c: Cursor, start: int) -> str:
+def _whole_statement(c: Cursor, start: int) -> str:
     """The text of a statement that failed, up to its end."""
     stop = next((each for each in c.tokens[c.index :] if each.kind in (";", END)), c.tokens[-1])
     return c.text[start : stop.end]
+
+
+@contextmanager
+def _failures_name(statement: Callable[[], str]) -> Iterator[None]:
+    """Whatever fails inside says which statement it was."""
+    try:
+        yield
+    except StatementError as failure:
+        failure.statement = statement()
+        raise
+    except RecursionError as deep:
+        text = statement()
+        raise StatementError(
+            "The statement has too many expressions inside each other.", None, text
+        ) from deep
 
 
 def parse_statement(
@@ -90,20 +104,18 @@ def parse_statement(
 ) -> ast.Statement:
     """A single statement; its `;` may be missing."""
     c = Cursor(text, types or {}, variables or {}, test_statements)
-    try:
+    with _failures_name(lambda: text):
         node = parse_statements.statement(c)
         c.accept(";")
         _expect_end(c)
-    except StatementError as failure:
-        failure.statement = text
-        raise
     return node
 
 
 def parse_expression(text: str, types: Mapping[str, SqlType] | None = None) -> ast.Expression:
     c = Cursor(text, types or {}, {})
-    node = parse_expressions.expression(c)
-    _expect_end(c)
+    with _failures_name(lambda: text):
+        node = parse_expressions.expression(c)
+        _expect_end(c)
     return node
 
 
