@@ -1,0 +1,2 @@
+-- keys: transaction_id
+SELECT * EXCLUDE (arrival) FROM silver
