@@ -1,6 +1,6 @@
 """The landed tables beside what DuckDB makes of the CSV file: an independent calculation of every layer.
 
-In:  a lake folder, how many rows were sent and in which order the ids arrived. Out: the differences, none hoped.
+In:  a lake folder, how many rows were sent, in which order the ids arrived. Out: the differences, if any.
 The queries are data: tests/cases/reconcile/<layer>.<table>.sql, each with its key columns in the first line.
 """
 
@@ -55,7 +55,8 @@ class Expectation:
             return
         self.db.execute(f"""
             CREATE TABLE arrivals AS
-            SELECT InvoiceNo || '-' || row_number() OVER (PARTITION BY InvoiceNo ORDER BY line) AS transaction_id,
+            SELECT InvoiceNo || '-' || row_number() OVER (PARTITION BY InvoiceNo ORDER BY line)
+                     AS transaction_id,
                    line AS arrival
             FROM (SELECT row_number() OVER () AS line, InvoiceNo
                   FROM read_csv('{CSV}', header = true, all_varchar = true, parallel = false))

@@ -66,6 +66,14 @@ class QueryScope:
 
     froms: tuple[From, ...]
 
+    @property
+    def joined(self) -> bool:
+        """Messages of joins name a column SOURCE_COLUMN."""
+        return len(self.froms) > 1
+
+    def has_column(self, name: str) -> bool:
+        return any(name in columns_of(each.source) for each in self.froms)
+
     def column(self, name: str, qualifier: str | None, at: Position) -> Typed:
         owner = next(each for each in self.froms if each.alias == qualifier)
         # The driving source always has its time and place; a table that has no row has neither.

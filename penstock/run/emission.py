@@ -12,11 +12,10 @@ from typing import Any
 from penstock.language.expressions import Typed
 from penstock.plan.steps import Aggregate, Having, QueryPlan
 from penstock.run.codegen import Emitter
-from penstock.run.evaluate import compile_each
+from penstock.run.evaluate import compile_each, describe
 from penstock.run.processing_log import Entry, Place, processing_entry
 from penstock.run.program import Output, Text, compile_function
 from penstock.run.slots import bases, helpers, result_source
-from penstock.run.slow import reason_of
 from penstock.run.state import GroupState, SessionState
 from penstock.types import row_class
 
@@ -157,7 +156,7 @@ class _SlowEmission:
         try:
             return function(*bound)
         except Exception as error:
-            reason = f"Error computing expression {what}: {reason_of(error)}"
+            reason = f"Error computing expression {what}: {describe(error)}"
             place = Place(self.topic, -1, -1)
             errors.append(processing_entry(f"processing.{self.query_id}.{step}", reason, None, place))
             return None

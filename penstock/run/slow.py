@@ -15,7 +15,7 @@ from typing import Any
 from penstock.language.expressions import Typed
 from penstock.plan.steps import Lookup, Step, Where
 from penstock.run.batch import Batch
-from penstock.run.evaluate import compile_each
+from penstock.run.evaluate import compile_each, describe
 from penstock.run.processing_log import Entry, Place, processing_entry
 from penstock.run.tables import TableStore
 
@@ -50,6 +50,7 @@ class SlowRows:
         topic: str,
     ) -> None:
         self.parameters = parameters_of(sources)
+        self.nested: list[Exception] = []
         self.tables = tables
         self.query_id = query_id
         self.topic = topic
@@ -62,7 +63,8 @@ class SlowRows:
             elif isinstance(step, Where):
                 self.stages.append(compile_each([step.condition], self.parameters)[0])
         self.names = [name for name, _ in outputs]
-        self.outputs = compile_each([typed for _, typed in outputs], self.parameters)
+        # An element of a constructor that fails is NULL alone; it is logged all the same.
+        self.outputs = compile_each([typed for _, typed in outputs], self.parameters, self.nested.append)
 
     def __call__(self, batch: Batch, i: int, errors: list[Entry]) -> list[Any] | None:
         bound = self._bind(batch, i)
@@ -118,14 +120,10 @@ class SlowRows:
         try:
             return function(*[bound[name] for name in self.parameters])
         except Exception as error:
-            reason = f"Error computing expression {what}: {reason_of(error)}"
-            errors.append(processing_entry(f"processing.{self.query_id}.{step}", reason, None, place))
+            self.nested.append(error)
             return None
-
-
-def reason_of(error: Exception) -> str:
-    """The sentence of an error; Python's own words for arithmetic with NULL are put into SQL's."""
-    text = str(error)
-    if isinstance(error, TypeError) and "NoneType" in text:
-        return "an operand is NULL"
-    return text or type(error).__name__
+        finally:
+            for failure in self.nested:
+                reason = f"Error computing expression {what}: {describe(failure)}"
+                errors.append(processing_entry(f"processing.{self.query_id}.{step}", reason, None, place))
+            self.nested.clear()
