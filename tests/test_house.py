@@ -83,14 +83,8 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-# Files beside executor.py that are parts of it.
-EXECUTOR = re.compile(r"penstock\.(?:executor\w*|entities|naming|properties)\b")
-
-
 def room_of(module: str) -> str | None:
     """The longest name that is a room. `penstock` itself is one, but not for a new file beneath it."""
-    if EXECUTOR.match(module):
-        return "penstock.executor"
     parts = module.split(".")
     names = [".".join(parts[:size]) for size in range(len(parts), 0, -1)]
     found = next((name for name in names if name in ROOMS or name in GROUND), None)
