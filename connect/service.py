@@ -17,12 +17,12 @@ from pathlib import Path
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
-from penstock.topics.open import open_log
 
 from connect.app import application
 from connect.herder import Herder
 from penstock.clock import Clock, now_ms
 from penstock.topics.base import Log
+from penstock.topics.open import open_log
 
 LAKE = "lake"
 
@@ -37,7 +37,7 @@ class Service:
         self._config = Config()
         self._config.bind = [f"{host}:{port}"]
         self._config.graceful_timeout = 2.0
-        self._config.errorlog = "-"
+        self._config.loglevel = "WARNING"
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped: asyncio.Event | None = None
         self._thread: threading.Thread | None = None

@@ -13,6 +13,7 @@ log follows behind for displays of lag.
 
 from __future__ import annotations
 
+import logging
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -35,8 +36,12 @@ from penstock.clock import Clock
 from penstock.errors import Fenced, LogError, PenstockError
 from penstock.topics.base import Chunk, Log, Reader, TopicPartition
 
-RUNNING, PAUSED, FAILED, UNASSIGNED = "RUNNING", "PAUSED", "FAILED", "UNASSIGNED"
+logger = logging.getLogger(__name__)
+
+RUNNING, PAUSED, FAILED = "RUNNING", "PAUSED", "FAILED"
 POLL_RECORDS = 10_000
+RECORD_BYTES = 1000
+"""The size of a record, as long as none was seen."""
 WAIT_S = 0.1
 TOPICS_LOOK_MS = 500
 PUBLISH_MS = 1000
@@ -89,6 +94,8 @@ class Counts:
     commits: int = 0
     dead_letters: int = 0
     restarts: int = 0
+    lost: int = 0
+    """Records that the log had forgotten before they were read."""
     lag: int = 0
     last_commit_ms: int = 0
 
@@ -166,6 +173,7 @@ class Task:
 
     def _fail(self, error: Exception) -> None:
         self.trace = told(error)
+        logger.error("Task %s-%d failed: %s", self.connector.name, self.number, self.trace)
         self._become(FAILED)
 
     def _become(self, state: str) -> None:
@@ -209,6 +217,8 @@ class Session:
         self._gathered = Gathered()
         self._looked_ms = self._published_ms = around.clock()
         self._unpublished: dict[TopicPartition, int] = {}
+        self._producer = around.log.producer(f"connect-{task.connector.name}-{task.number}")
+        self._record_bytes = RECORD_BYTES
 
     def run(self) -> None:
         self._sink.start(self._context)
@@ -230,6 +240,7 @@ class Session:
         committed = self._sink.committed(partitions)
         self._unpublished = dict(committed)
         self._task.offsets = dict(committed)
+        self._look_for_lost(committed)
         try:
             return self._log.reader({name: _starts(name, committed) for name in infos})
         except LogError as error:
@@ -237,6 +248,17 @@ class Session:
                 f"The offsets in the target don't fit the topic: {error} If the topic was deleted and made "
                 "anew, delete the connector and make it with a new name, or restore the topic."
             ) from error
+
+    def _look_for_lost(self, committed: Mapping[TopicPartition, int]) -> None:
+        """Retention may have been faster than the sink: that is said, not passed over."""
+        begins = {topic: self._log.begin_offsets(topic) for topic, _ in committed}
+        for (topic, partition), offset in committed.items():
+            gap = begins[topic].get(partition, 0) - offset
+            if gap > 0:
+                self._task.counts.lost += gap
+                words = "%s: records %d to %d of %s-%d were deleted from the log before they were landed"
+                name = self._task.connector.name
+                logger.warning(words, name, offset, offset + gap - 1, topic, partition)
 
     def _pump(self, reader: Reader) -> None:
         while not self._task.stopping:
@@ -253,8 +275,10 @@ class Session:
 
     def _step(self, reader: Reader) -> None:
         limits, now_ms = self._task.limits, self._clock()
-        chunks = reader.poll(min(POLL_RECORDS, limits.rows - self._gathered.rows))
+        chunks = reader.poll(self._room())
         self._gathered.add(chunks, now_ms)
+        if chunks:
+            self._record_bytes = max(1, self._gathered.bytes // self._gathered.rows)
         lag = reader.lag()
         self._task.counts.lag = lag + self._gathered.rows
         if due(self._gathered, limits, backlog=lag > 0, now_ms=now_ms):
@@ -262,6 +286,12 @@ class Session:
         self._publish()
         if not chunks:
             self._log.wait(self._wait_s())
+
+    def _room(self) -> int:
+        """How many records the batch may still take, by number and by what they are likely to weigh."""
+        limits, gathered = self._task.limits, self._gathered
+        by_bytes = (limits.bytes - gathered.bytes) // self._record_bytes
+        return max(1, min(POLL_RECORDS, limits.rows - gathered.rows, by_bytes))
 
     def _wait_s(self) -> float:
         if not self._gathered.rows:
@@ -292,9 +322,8 @@ class Session:
         now_ms = self._clock()
         if not self._unpublished or (not force and now_ms - self._published_ms < PUBLISH_MS):
             return
-        name = self._task.connector.name
-        with self._log.producer(f"connect-{name}-{self._task.number}").begin() as transaction:
-            transaction.commit_offsets(f"connect-{name}", self._unpublished)
+        with self._producer.begin() as transaction:
+            transaction.commit_offsets(f"connect-{self._task.connector.name}", self._unpublished)
         self._unpublished, self._published_ms = {}, now_ms
 
     def _new_topics(self) -> bool:

@@ -136,6 +136,32 @@ def test_lands_and_tells(worker: Worker) -> None:
     assert sum(worker.log.committed("connect-c").values()) == 101
 
 
+def test_two_tasks_land_in_one_table(worker: Worker) -> None:
+    worker.log.create_topic("u")
+    for start in range(0, 400, 10):
+        lines = [b'{"N":%d}' % number for number in range(start, start + 10)]
+        worker.send(*lines, topic="tu"[start // 10 % 2])
+    settings = {"delta.columns": "n INT", "topics": "t,u", "tasks.max": "2", "flush.size": "7"}
+    worker.sink("c", **settings)
+    until(lambda: worker.metrics("c").get("rows") == 400)
+    assert len(worker.metrics("c")["tasks"]) == 2
+    found = DeltaTable(str(worker.folder / "lake" / "c")).to_pyarrow_table().column("n").to_pylist()
+    assert sorted(found) == list(range(400))
+
+
+def test_what_the_log_forgot_is_told(worker: Worker) -> None:
+    worker.sink("c", **{"delta.columns": "n INT", "topics": "one"})
+    worker.log.create_topic("one")
+    worker.send(b'{"N":1}', topic="one")
+    until(lambda: worker.metrics("c")["rows"] == 1)
+    worker.http.put("/connectors/c/stop")
+    worker.send(b'{"N":2}', b'{"N":3}', b'{"N":4}', topic="one")
+    worker.log.delete_records("one", {0: 3})
+    worker.http.put("/connectors/c/resume")
+    until(lambda: worker.metrics("c").get("rows") == 1)
+    assert worker.metrics("c")["lost"] == 2
+
+
 def test_pause_holds_the_rows_back(worker: Worker) -> None:
     worker.sink("c", **{"delta.columns": "n INT"})
     worker.http.put("/connectors/c/pause")

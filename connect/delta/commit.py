@@ -264,9 +264,16 @@ def existing(path: Path, clock: Clock) -> LakeTable | None:
 
 
 def create(path: Path, schema: pa.Schema, partitions: Sequence[str], clock: Clock) -> LakeTable:
+    """A new table; or, when another task has just made it, that one."""
     with told(path):
         path.mkdir(parents=True, exist_ok=True)
-        table = DeltaTable.create(str(path), schema=schema, mode="error", partition_by=list(partitions))
+        try:
+            table = DeltaTable.create(str(path), schema=schema, mode="error", partition_by=list(partitions))
+        except DeltaError:
+            made = existing(path, clock)
+            if made is None:
+                raise
+            return made
         return LakeTable(path, table, clock)
 
 
