@@ -115,7 +115,7 @@ class BoundTable:
 
 @dataclass(frozen=True, slots=True)
 class Overload:
-    """One signature as declared."""
+    """One signature as declared. `typed`: `call` takes the argument types and gives the function for them."""
 
     parameters: tuple[SqlType, ...]
     names: tuple[str, ...]
@@ -126,6 +126,7 @@ class Overload:
     primitive: frozenset[int] = frozenset()
     specialize: Specialize | None = None
     deterministic: bool = True
+    typed: bool = False
     example: Example | None = None
 
     @property
@@ -221,7 +222,8 @@ class Function:
         )
 
     def listing(self) -> str:
-        lines = [each.listing(self.name) for each in self.overloads]
+        name = self.spelling if self.kind == "TABLE" else self.name
+        lines = [each.listing(name) for each in self.overloads]
         return "\n".join(
             [*lines, "For detailed information on a function run: DESCRIBE FUNCTION <Function-Name>;"]
         )
@@ -253,7 +255,7 @@ class ScalarFunction(Function):
             name=self.name,
             parameters=parameters,
             returns=returns,
-            call=overload.call,
+            call=overload.call(parameters) if overload.typed else overload.call,
             nulls=overload.nulls,
             primitive=overload.primitive,
             specialize=overload.specialize,
@@ -379,12 +381,16 @@ def scalar(
     primitive: Sequence[int] = (),
     specialize: Specialize | None = None,
     deterministic: bool = True,
+    typed: bool = False,
     category: str = "OTHER",
     example: Example | None = None,
     spelling: str | None = None,
     names: Sequence[str] = (),
 ) -> Callable[[Declared], Declared]:
-    """Declare one signature of a scalar function; `*names` in the Python signature makes it variadic."""
+    """Declare one signature of a scalar function; `*names` in the Python signature makes it variadic.
+
+    With `typed` the decorated function takes the argument types and returns the call for them.
+    """
     assert nulls in ("null", "pass"), nulls
 
     def declare(call: Declared) -> Declared:
@@ -399,6 +405,7 @@ def scalar(
             primitive=frozenset(primitive),
             specialize=specialize,
             deterministic=deterministic,
+            typed=typed,
             example=example,
         )
         SCALARS.declare(name, overload, category, spelling)
