@@ -117,3 +117,41 @@ def _without_zones(rows: pa.Table) -> pa.Table:
         if pa.types.is_timestamp(field.type):
             rows = rows.set_column(position, field.name, rows.column(position).cast(pa.timestamp("us")))
     return rows
+
+
+GAP_MS, GRACE_MS = 30 * 60_000, 60 * 60_000
+
+
+def sessions_of_arrivals(expectation: Expectation) -> str:
+    """Sessions when rows come out of order, by the rule in words: SQL has no loop for it.
+
+    A row joins the sessions of its customer within the gap; the merged session is dropped when it ended
+    more than gap + grace before the latest time seen. Returns the query of the expected table.
+    """
+    rows = expectation.query(
+        "SELECT customer_id, epoch_ms(transaction_date), total_amount FROM good ORDER BY arrival"
+    )
+    sessions: dict[str, list[list[Any]]] = {}
+    seen = 0
+    for customer, time, amount in rows:
+        seen = max(seen, time)
+        own = sessions.setdefault(customer, [])
+        near = [each for each in own if each[0] - GAP_MS <= time <= each[1] + GAP_MS]
+        merged = [
+            min([time, *(each[0] for each in near)]),
+            max([time, *(each[1] for each in near)]),
+            1 + sum(each[2] for each in near),
+            amount + sum(each[3] for each in near),
+        ]
+        if merged[1] >= seen - GAP_MS - GRACE_MS:
+            sessions[customer] = [each for each in own if each not in near] + [merged]
+    made = [(customer, *each) for customer, own in sessions.items() for each in own]
+    names = ("customer_id", "start_ms", "end_ms", "transaction_count", "total_amount")
+    table = pa.table({name: [row[at] for row in made] for at, name in enumerate(names)})
+    expectation.db.register("simulated", table)
+    expectation.db.execute("CREATE OR REPLACE TABLE simulated_sessions AS SELECT * FROM simulated")
+    return """
+        SELECT customer_id, make_timestamp(start_ms * 1000) AS session_start,
+          make_timestamp(end_ms * 1000) AS session_end, transaction_count, total_amount,
+          (end_ms - start_ms) / 60000 AS duration_minutes
+        FROM simulated_sessions"""
