@@ -12,13 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from topics_helpers import Record, batch, drain, read, records, values
+from topics_processes import start
 
 from penstock.errors import LogError, LogUnavailable, SettingError
 from penstock.topics.memory import MemoryLog
 from penstock.topics.open import open_log
 from penstock.topics.sqlite import SqliteLog
-from tests.topics_helpers import batch, drain, read, records, values
-from tests.topics_processes import start
 
 
 def quick(path: Path) -> SqliteLog:
@@ -54,7 +54,7 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
     log.create_topic("t", 3)
     reader = log.reader({"t": "earliest"})
     processes = [start("writer", path, name, 100) for name in "abc"]
-    seen = []
+    seen: list[Record] = []
     deadline = time.monotonic() + 60
     while len(seen) < 300 and time.monotonic() < deadline:
         polled = records(reader.poll(50))

@@ -1,4 +1,4 @@
-"""Small programs that other processes run on a topic log: `python -m tests.topics_processes NAME PATH ...`.
+"""Small programs that other processes run on a topic log: `python tests/topics_processes.py NAME PATH ...`.
 
 pairs      commits pairs of records to two topics with the group's offset, until it is killed
 writer     appends numbered records to one topic, and ends
@@ -11,15 +11,14 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from penstock.topics.sqlite import SqliteLog
-from tests.topics_helpers import batch
+from topics_helpers import batch
 
-ROOT = Path(__file__).resolve().parent.parent
+from penstock.topics.sqlite import SqliteLog
 
 
 def start(program: str, path: Path, *arguments: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.topics_processes", program, str(path), *map(str, arguments)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, __file__, program, str(path), *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
 def pairs(path: str) -> None:

@@ -57,15 +57,19 @@ class MemoryStore:
         self._closed = False
 
     def snapshot(self) -> Snapshot:
-        if self._closed:
-            raise LogError("This log is closed. Open it again with open_log().")
+        self.check_open()
         self.watch.saw(self.version)
         return self.directory.snapshot
+
+    def check_open(self) -> None:
+        if self._closed:
+            raise LogError("This log is closed. Open it again with open_log().")
 
     @contextmanager
     def change(self) -> Iterator[MemoryChange]:
         with self.lock:
-            change = MemoryChange(self, self.snapshot())
+            self.check_open()
+            change = MemoryChange(self, self.directory.snapshot)
             yield change
             change.carry_out()
             self.version += 1

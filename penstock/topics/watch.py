@@ -4,8 +4,8 @@ In:  the log's version, a number that differs after every commit, cheap to ask f
 Out: a wake-up: at once for commits of this process, within a few milliseconds for those of others.
 
 Of all threads that wait, one asks for the version (the leader), the others sleep until it, or a commit of
-this process, wakes them. What a thread saw last is remembered, so a commit between its poll and its wait
-wakes it at once.
+this process, wakes them. What a thread saw when it first looked since its last wait is remembered, so a
+commit between any of its polls and its wait wakes it at once; at worst it looks once more for nothing.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ class Watch:
         self._thread = threading.local()
 
     def saw(self, version: int) -> None:
-        """This thread knows all up to this version."""
-        self._thread.version = version
+        """This thread looked at the log; of several looks before a wait, the first is what counts."""
+        if getattr(self._thread, "version", None) is None:
+            self._thread.version = version
 
     def notify(self) -> None:
         with self._changed:
@@ -35,13 +36,11 @@ class Watch:
 
     def wait(self, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s
-        known = getattr(self._thread, "version", None)
-        if known is None:
-            known = self._version()
+        known = self._take_known()
         pause_s = PAUSE_S_MIN
         with self._changed:
             try:
-                while (version := self._version()) == known:
+                while self._version() == known:
                     rest_s = deadline - time.monotonic()
                     if rest_s <= 0:
                         return False
@@ -50,8 +49,12 @@ class Watch:
             finally:
                 # The others look for themselves, and one of them leads from now on.
                 self._changed.notify_all()
-        self.saw(version)
         return True
+
+    def _take_known(self) -> int:
+        known = getattr(self._thread, "version", None)
+        self._thread.version = None
+        return self._version() if known is None else known
 
     def _sleep(self, rest_s: float, pause_s: float) -> None:
         if self._led:
