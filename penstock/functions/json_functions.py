@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import Any
 
 from penstock.functions import jackson
-from penstock.functions.iso import date_text, time_text, timestamp_text
-from penstock.functions.java_numbers import double_text
+from penstock.functions.iso_times import text_from_date, text_from_time, text_from_timestamp
 from penstock.functions.java_numbers import decimal_text as plain_decimal_text
+from penstock.functions.java_numbers import double_text
 from penstock.functions.patterns import T
 from penstock.functions.registry import scalar
 from penstock.types import (
@@ -187,9 +187,9 @@ PRIMITIVE_WRITERS: dict[SqlType, Writer] = {
     DOUBLE: double_json,
     STRING: jackson.quoted,
     BYTES: lambda value: f'"{base64.b64encode(value).decode()}"',
-    DATE: lambda value: f'"{date_text(value)}"',
-    TIME: lambda value: f'"{time_text(value)}"',
-    TIMESTAMP: lambda value: f'"{timestamp_text(value)}"',
+    DATE: lambda value: f'"{text_from_date(value)}"',
+    TIME: lambda value: f'"{text_from_time(value)}"',
+    TIMESTAMP: lambda value: f'"{text_from_timestamp(value)}"',
 }
 
 

@@ -14,6 +14,7 @@ from penstock.functions.registry import scalar
 from penstock.types import BYTES, INTEGER, STRING, Array, Map
 
 SPACES = "".join(map(chr, range(0x21)))
+WORD = re.compile(r"[^ \t\n\x0b\f\r]+[ \t\n\x0b\f\r]*")
 WIDE = re.compile("[\U00010000-\U0010ffff]")
 
 
@@ -78,7 +79,9 @@ def len_text(input: str) -> int:
 )  # fmt: skip
 def initcap(str: str) -> str:
     """First letter of every word in upper case, the rest in lower."""
-    return re.sub(r"(?:^|(?<=\s))\S", lambda found: found[0].upper(), str.lower())
+    # White space before the first word is dropped, as ksqlDB drops it.
+    words = WORD.findall(str.lower())
+    return "".join([word[:1].upper() + word[1:] for word in words])
 
 
 @scalar("CONCAT", STRING, returns=STRING, nulls="pass", category="STRING", spelling="concat",
@@ -210,27 +213,29 @@ def instr_occurrence(str: str | None, substring: str | None, position: int, occu
     if str is None or substring is None:
         return 0
     size = length_of(str)
-    if abs(position) > size:
+    if abs(position) > size or position == 0 or occurrence < 1:
         return 0
     if size != len(str):
         str, substring = "".join(units(str)), "".join(units(substring))
-    backwards = position < 0
-    at = size + position if backwards else position - 1
-    return nth_index(str, substring, at, occurrence, backwards) + 1
+    if position > 0:
+        found = nth_index(str[position - 1 :], substring, occurrence)
+        return found + position if found >= 0 else 0
+    return nth_index_backwards(str[: size + position + 1], substring, occurrence) + 1
 
 
-def nth_index(text: str, wanted: str, at: int, occurrence: int, backwards: bool) -> int:
-    """The index of the nth occurrence from an index on, or -1. Occurrences may overlap."""
-    found = -1
-    for _ in range(occurrence):
-        if backwards:
-            found = text.rfind(wanted, 0, at + len(wanted)) if at >= 0 else -1
-        else:
-            found = text.find(wanted, max(at, 0))
-        if found < 0:
-            return -1
-        at = found - 1 if backwards else found + 1
-    return found
+def nth_index(text: str, wanted: str, occurrence: int) -> int:
+    """The index of the nth occurrence; they may overlap."""
+    at = text.find(wanted)
+    while at >= 0 and occurrence > 1 and wanted:
+        at, occurrence = text.find(wanted, at + 1), occurrence - 1
+    return at
+
+
+def nth_index_backwards(text: str, wanted: str, occurrence: int) -> int:
+    at = text.rfind(wanted)
+    while at >= 0 and occurrence > 1 and wanted:
+        at, occurrence = text.rfind(wanted, 0, at + len(wanted) - 1), occurrence - 1
+    return at
 
 
 @scalar("CHR", INTEGER, returns=STRING, category="STRING", spelling="chr", example=("CHR(75)", "K"))

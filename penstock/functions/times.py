@@ -259,8 +259,9 @@ def parse_time(text: str, pattern: str) -> int:
 
 
 def shifted_days(unit_ms: int, interval: int, date: int) -> int:
-    """Whole days; less than a day is cut off towards the past."""
-    return (date * DAY_MS + unit_ms * interval) // DAY_MS
+    """Whole days; less than a day is cut off towards 1970, as Java's TimeUnit does."""
+    total = date * DAY_MS + unit_ms * interval
+    return -(-total // DAY_MS) if total < 0 else total // DAY_MS
 
 
 def shifted_ms(unit_ms: int, interval: int, time: int) -> int:
