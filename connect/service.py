@@ -9,9 +9,7 @@ from the offsets in the tables.
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
 import threading
 from pathlib import Path
 
@@ -74,12 +72,7 @@ async def _serve_until_signal(service: Service) -> None:
 
 
 def run(log_url: str, directory: Path, port: int, host: str = "127.0.0.1") -> None:
-    """Be the worker's process: serve until SIGTERM or SIGINT, commit what is gathered, exit with 0."""
+    """Be the worker's process: serve until SIGTERM or SIGINT, commit what is gathered, return."""
     log = open_log(log_url)
     asyncio.run(_serve_until_signal(Service(log, directory, port, host)))
     log.close()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # deltalake's own threads now and then abort a process that ends the usual way, after all work is done;
-    # a supervisor would take that for a failure.
-    os._exit(0)

@@ -18,8 +18,7 @@ import pytest
 
 pytest.importorskip("deltalake")
 
-from deltalake import DeltaTable
-from test_connect_sink import DEFAULTS, letters, records, sink
+from test_connect_sink import DEFAULTS, letters, read_table, records, sink
 
 from connect.api import Batch
 from connect.errors import Retriable
@@ -115,8 +114,7 @@ def test_kills(mode: str, tmp_path: Path) -> None:
         worker.kill()
         worker.wait()
     output, errors = process(tmp_path).communicate(timeout=120)
-    table = DeltaTable(str(tmp_path / "table"))
-    rows = table.to_pyarrow_table().to_pylist()
+    rows = read_table(tmp_path / "table").to_pylist()
     assert Counter((row["id"], row["n"]) for row in rows) == wanted(mode), (output, errors)
     refused = [number for number in range(ROWS) if number % 500 == 499]
     assert len(letters(log)) == len(refused)
@@ -145,10 +143,10 @@ def test_zombie_is_fenced(mode: str, zombie_wrote: bool, tmp_path: Path) -> None
     zombie.committed([("t", 0)])
     successor, _ = sink(connector, log, tmp_path)
     successor.write(batch)
-    before = DeltaTable(str(tmp_path / "table")).to_pyarrow_table()
+    before = read_table(tmp_path / "table")
     with pytest.raises(Retriable):
         zombie.write(batch)
-    assert DeltaTable(str(tmp_path / "table")).to_pyarrow_table() == before
+    assert read_table(tmp_path / "table") == before
 
 
 def test_another_writer_fills_the_table_first(tmp_path: Path) -> None:
@@ -163,7 +161,7 @@ def test_another_writer_fills_the_table_first(tmp_path: Path) -> None:
         first.write(batch)
     again, _ = sink(understood("c", {**DEFAULTS, **COMMON, **MODES["upsert"]}), log, tmp_path)
     again.write(batch)
-    assert DeltaTable(str(tmp_path / "table")).to_pyarrow_table().num_rows == 1
+    assert read_table(tmp_path / "table").num_rows == 1
 
 
 def test_another_writer_of_other_rows_is_let_in(tmp_path: Path) -> None:
@@ -174,7 +172,7 @@ def test_another_writer_of_other_rows_is_let_in(tmp_path: Path) -> None:
     first.committed([("t", 0)])
     for one in (other, first, other, first):
         one.write(batch)
-    rows = DeltaTable(str(tmp_path / "table")).to_pyarrow_table().num_rows
+    rows = read_table(tmp_path / "table").num_rows
     assert rows == 12
 
 

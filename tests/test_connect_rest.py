@@ -17,7 +17,7 @@ import pytest
 
 pytest.importorskip("deltalake")
 
-from deltalake import DeltaTable
+from test_connect_sink import read_table
 
 from connect.delta import commit
 from connect.errors import Retriable
@@ -67,7 +67,7 @@ class Worker:
         return found
 
     def rows(self, table: str) -> int:
-        return int(DeltaTable(str(self.folder / "lake" / table)).to_pyarrow_table().num_rows)
+        return int(read_table(self.folder / "lake" / table).num_rows)
 
     def send(self, *values: bytes, topic: str = "t") -> None:
         self.log.append(Outgoing(topic, [None] * len(values), values, [0] * len(values)))
@@ -145,7 +145,7 @@ def test_two_tasks_land_in_one_table(worker: Worker) -> None:
     worker.sink("c", **settings)
     until(lambda: worker.metrics("c").get("rows") == 400)
     assert len(worker.metrics("c")["tasks"]) == 2
-    found = DeltaTable(str(worker.folder / "lake" / "c")).to_pyarrow_table().column("n").to_pylist()
+    found = read_table(worker.folder / "lake" / "c").column("n").to_pylist()
     assert sorted(found) == list(range(400))
 
 
@@ -280,7 +280,7 @@ def test_the_process_stops_cleanly(tmp_path: Path) -> None:
     until(lambda: httpx.get(f"{address}/connectors/c/metrics").json()["lag"] == 1)
     process.terminate()
     assert process.wait(20) == 0
-    assert DeltaTable(str(tmp_path / "lake" / "c")).to_pyarrow_table().num_rows == 1
+    assert read_table(tmp_path / "lake" / "c").num_rows == 1
 
 
 def answers(address: str) -> bool:
