@@ -101,7 +101,7 @@ class Engine:
         self.producer = log.producer("penstock-engine")
         self.stopping = threading.Event()
         self.thread: threading.Thread | None = None
-        self.cleaned_ms = clock()
+        self.janitor: threading.Thread | None = None
         if log.topic(PROCESSING_LOG_TOPIC) is None:
             log.create_topic(PROCESSING_LOG_TOPIC, 1)
 
@@ -110,12 +110,15 @@ class Engine:
     def start(self) -> None:
         self.thread = threading.Thread(target=self._run, name="penstock-engine", daemon=True)
         self.thread.start()
+        self.janitor = threading.Thread(target=self._clean, name="penstock-janitor", daemon=True)
+        self.janitor.start()
 
     def stop(self) -> None:
         """Finish the cycle, commit, close. Returns when that is done."""
         self.stopping.set()
-        if self.thread is not None:
-            self.thread.join()
+        for thread in (self.thread, self.janitor):
+            if thread is not None:
+                thread.join()
         for entry in self.queries.values():
             if entry.running is not None:
                 entry.running.close()
@@ -185,6 +188,14 @@ class Engine:
                 self.log.wait(self.settings.idle_wait_s)
         self._do_jobs()
 
+    def _clean(self) -> None:
+        """Retention and compaction, beside the computing."""
+        while not self.stopping.wait(self.settings.clean_every_ms / 1000):
+            try:
+                self.log.clean(self.clock())
+            except LogError as error:
+                log_of.warning("retention and compaction are put off: %s", error)
+
     def _do_jobs(self) -> None:
         while not self.jobs.empty():
             self.jobs.get()()
@@ -205,11 +216,7 @@ class Engine:
                 due.append((query_id, entry))
         if due:
             self._commit(due, now)
-        records += self._push_rows()
-        if now - self.cleaned_ms > self.settings.clean_every_ms:
-            self.cleaned_ms = now
-            self.log.clean(now)
-        return records
+        return records + self._push_rows()
 
     def _guarded(self, query_id: str, entry: _Entry, work: Callable[[RunningQuery], int]) -> int:
         assert entry.running is not None
