@@ -46,6 +46,7 @@ WAIT_S = 0.1
 TOPICS_LOOK_MS = 500
 PUBLISH_MS = 1000
 DELAY_MAX_MS = 60_000
+WRITE_PART = 4
 BACKLOG_AGES = 5
 """Under a backlog a record waits for a full batch, but not longer than this many flush intervals."""
 
@@ -74,13 +75,17 @@ class Limits:
     interval_ms: int
 
 
-def due(gathered: Gathered, limits: Limits, backlog: bool, now_ms: int) -> bool:
-    """Flush on size, or on age: sooner when the reader has caught up, later while it has a backlog."""
+def due(gathered: Gathered, limits: Limits, backlog: bool, last_write_ms: int, now_ms: int) -> bool:
+    """Flush on size, or on age: sooner when the reader has caught up, later while it has a backlog.
+
+    Where commits are slow (a merge into a large table) they come less often, so that they take no more than
+    a part of the time.
+    """
     if not gathered.rows:
         return False
     if gathered.rows >= limits.rows or gathered.bytes >= limits.bytes:
         return True
-    age_ms_max = limits.interval_ms * (BACKLOG_AGES if backlog else 1)
+    age_ms_max = max(limits.interval_ms, last_write_ms * WRITE_PART) * (BACKLOG_AGES if backlog else 1)
     return now_ms - gathered.opened_ms >= age_ms_max
 
 
@@ -219,6 +224,7 @@ class Session:
         self._unpublished: dict[TopicPartition, int] = {}
         self._producer = around.log.producer(f"connect-{task.connector.name}-{task.number}")
         self._record_bytes = RECORD_BYTES
+        self._last_write_ms = 0
 
     def run(self) -> None:
         self._sink.start(self._context)
@@ -281,7 +287,7 @@ class Session:
             self._record_bytes = max(1, self._gathered.bytes // self._gathered.rows)
         lag = reader.lag()
         self._task.counts.lag = lag + self._gathered.rows
-        if due(self._gathered, limits, backlog=lag > 0, now_ms=now_ms):
+        if due(self._gathered, limits, lag > 0, self._last_write_ms, now_ms):
             self._flush(reader)
         self._publish()
         if not chunks:
@@ -303,7 +309,7 @@ class Session:
         if not self._gathered.rows:
             return
         gathered, self._gathered = self._gathered, Gathered()
-        offsets = ends(gathered.chunks)
+        offsets, began_ms = ends(gathered.chunks), self._clock()
         written = self._sink.write(Batch(tuple(gathered.chunks), offsets))
         counts = self._task.counts
         counts.rows += written.rows
@@ -313,6 +319,7 @@ class Session:
         counts.dead_letters += self._context.dead_letters.taken()
         counts.lag = reader.lag()
         counts.last_commit_ms = self._clock()
+        self._last_write_ms = counts.last_commit_ms - began_ms
         self._unpublished |= offsets
         self._task.offsets = self._task.offsets | offsets
         self._task.fruitful()

@@ -20,14 +20,14 @@ import pytest
 pytest.importorskip("deltalake")
 
 import pyarrow as pa
-from deltalake import DeltaTable
+from deltalake import DeltaTable, QueryBuilder
 
 from connect import plugins
 from connect.api import Batch, Context
 from connect.delta.sink import DeltaSink
 from connect.errors import TaskError
 from connect.plugins import Connector
-from connect.worker import Surroundings, Task, context, ends
+from connect.worker import Gathered, Limits, Surroundings, Task, context, due, ends
 from penstock.topics.base import Chunk, Log, Outgoing
 from penstock.topics.open import open_log
 
@@ -180,6 +180,55 @@ def test_dead_letters_are_sent_once(tmp_path: Path) -> None:
     assert chunk.headers is not None
     assert chunk.headers[0][0] == ("h", b"x")
     assert dict(chunk.headers[0])["__connect.errors.connector.name"] == b"c"
+
+
+DUE = [
+    ("nothing gathered", 0, 0, False, 0, 10_000, False),
+    ("full by rows", 100, 10, True, 0, 0, True),
+    ("full by bytes", 1, 1000, True, 0, 0, True),
+    ("young", 1, 10, False, 0, 999, False),
+    ("of age", 1, 10, False, 0, 1000, True),
+    ("of age, but there is more to gather", 1, 10, True, 0, 1000, False),
+    ("of great age", 1, 10, True, 0, 5000, True),
+    ("commits are slow", 1, 10, False, 500, 1999, False),
+    ("commits are slow, and it is time", 1, 10, False, 500, 2000, True),
+]
+
+
+@pytest.mark.parametrize("case", DUE, ids=lambda case: case[0])
+def test_due(case: tuple[str, int, int, bool, int, int, bool]) -> None:
+    _, rows, size, backlog, last_write_ms, age_ms, wanted = case
+    gathered = Gathered(opened_ms=50, rows=rows, bytes=size)
+    limits = Limits(rows=100, bytes=1000, interval_ms=1000)
+    assert due(gathered, limits, backlog, last_write_ms, 50 + age_ms) is wanted
+
+
+def test_statistics_let_readers_skip_files(tmp_path: Path) -> None:
+    """A reader finds exactly the rows it asks for, whatever it skips by our statistics."""
+    columns = "i INT, s STRING, d DATE, ts TIMESTAMP, long STRING"
+    log = open_log("memory://")
+    made, _ = sink(plugins.understood("c", {**DEFAULTS, "delta.columns": columns}), log, tmp_path)
+    log.create_topic("t")
+    for number in range(-3, 4):
+        row = {
+            "i": number,
+            "s": f"é{number}",
+            "d": number,
+            "ts": number * 1000 + 1,
+            "long": "x" * 40 + str(number),
+        }
+        (chunk,) = log.append(Outgoing("t", [None], [json.dumps(row).encode()], [0]))
+        made.write(Batch((chunk,), ends([chunk])))
+    table = DeltaTable(str(tmp_path / "c"))
+    for wanted in (
+        "i = 2",
+        "s = 'é2'",
+        "d = date '1970-01-03'",
+        "ts = timestamp '1970-01-01 00:00:02.001Z'",
+        f"long = '{'x' * 40}2'",
+    ):
+        found = QueryBuilder().register("t", table).execute(f"SELECT i FROM t WHERE {wanted}").read_all()
+        assert pa.table(found).column("i").to_pylist() == [2], wanted
 
 
 REFUSED_PLACES = [

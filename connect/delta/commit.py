@@ -48,6 +48,8 @@ SENTENCES: Mapping[int, str] = {
     errno.ENOTDIR: "A part of the path is a file, not a folder",
 }
 
+NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+
 
 @contextmanager
 def told(path: Path) -> Iterator[None]:
@@ -73,7 +75,7 @@ class LakeTable:
         self.partitions: tuple[str, ...] = tuple(table.metadata().partition_columns)
         self.fields: list[dict[str, Any]] = _fields(table)
         self._shape = self._shape_of(table)
-        self._own_commits = _plain_writer(table)
+        self._own_commits = _plain_writer(table) and _links(path)
         self._empty = not table.get_add_actions().num_rows
 
     @property
@@ -244,6 +246,22 @@ def _plain_writer(table: DeltaTable) -> bool:
     """Whether an append to this table is no more than files and a log entry."""
     invariants = any("delta.invariants" in (field.get("metadata") or {}) for field in _fields(table))
     return table.protocol().min_writer_version <= PLAIN_WRITER and not invariants
+
+
+def _links(path: Path) -> bool:
+    """Whether the file system can link a file to a name unless it is taken; some network drives can't."""
+    probe, name = (path / "_delta_log" / f"_probe_{uuid.uuid4()}{end}.tmp" for end in ("", "_link"))
+    try:
+        probe.touch()
+        os.link(probe, name)
+    except OSError as error:
+        if error.errno in NO_LINKS:
+            return False
+        raise
+    finally:
+        probe.unlink(missing_ok=True)
+        name.unlink(missing_ok=True)
+    return True
 
 
 def existing(path: Path, clock: Clock) -> LakeTable | None:
