@@ -51,7 +51,7 @@ class EngineSettings:
     records_per_poll: int = 8_192
     commit_interval_ms: int = 1_000
     cached_records_max: int = 65_536
-    idle_wait_s: float = 0.05
+    idle_wait_s: float = 0.01
     clean_every_ms: int = 60_000
     retry_first_ms: int = 1_000
     retry_max_ms: int = 60_000
