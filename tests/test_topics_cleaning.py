@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,10 @@ from hypothesis import strategies as st
 from topics_helpers import LOGS, batch, drain, read, records, values
 
 from penstock.errors import LogError
+from penstock.topics import cleaning
 from penstock.topics.base import Log
+from penstock.topics.reading import cut
+from penstock.topics.store import Rewrite, Store
 
 DAY_MS = 86_400_000
 
@@ -193,3 +197,28 @@ def test_delete_records_moves_the_begin(log: Log) -> None:
     assert values(log, "t") == []
     with pytest.raises(LogError, match="ends at offset 8"):
         log.delete_records("t", {0: 9})
+
+
+def test_an_overtaken_cleaner_leaves_the_rest(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It must not let a tombstone go whose record the other one, who had not seen it, has kept."""
+    config = {"cleanup.policy": "compact", "delete.retention.ms": "10", "min.cleanable.dirty.ratio": "0"}
+    log.create_topic("t", 1, config)
+    keyed(log, (b"x", b"1"), (b"x", b"2"), (b"k", b"deleted later"))
+    keyed(log, (b"k", None))
+    apply = cleaning.apply
+
+    def overtaken(store: Store, topic_id: int, *decided: Any) -> bool:
+        monkeypatch.undo()
+        state = store.snapshot().by_id[topic_id]
+        entry = store.entries(topic_id, 0, state.last, 1)[0]
+        stored = store.load(state, entry.listed)
+        assert stored is not None
+        with store.change() as change:
+            assert change.rewrite(state, [Rewrite(entry, cut(stored.chunk, 1, 3), None)])
+        return apply(store, topic_id, *decided)
+
+    monkeypatch.setattr(cleaning, "apply", overtaken)
+    log.clean(now_ms=DAY_MS)
+    for days in (2, 3, 4):
+        log.clean(now_ms=days * DAY_MS)
+    assert values(log, "t") == [b"2"]

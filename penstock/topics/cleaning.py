@@ -9,9 +9,10 @@ In:  the entries of a topic, its settings, the time. Out: chunks dropped from th
     tombstone    | a | a:null |         goes itself delete.retention.ms after the compaction that kept it,
                    x     ...x           so that a reader on its way still learns of the deletion
 
-Work is done in steps, each a short change of its own, so that writers never wait long. A step that is lost
-is done again next time; another process cleaning meanwhile does no harm, because a record only ever goes
-when one that replaces it stays.
+Work is done in steps from the front, each a short change of its own, so that writers never wait long. A step
+that is lost is done again next time. Another process may clean meanwhile: a record only goes when one that
+replaces it stays, and whoever finds a chunk changed leaves the rest to the other. Going on would be wrong:
+the other may have kept what our tombstone was to delete, and the tombstone would then go before it.
 """
 
 from __future__ import annotations
@@ -127,7 +128,8 @@ def compact(store: Store, state: TopicState, now_ms: int) -> None:
             step.append(rewrite)
             step_bytes += entry.bytes
         if len(step) == STEP_CHUNKS_MAX or step_bytes > STEP_BYTES_MAX:
-            apply(store, state.id, step, state.cleaned)
+            if not apply(store, state.id, step, state.cleaned):
+                return
             step, step_bytes = [], 0
     apply(store, state.id, step, upto)
 
@@ -186,20 +188,17 @@ def survivors(chunk: Chunk, latest: Latest, tombstones: bool) -> list[int]:
     ]
 
 
-def apply(store: Store, topic_id: int, rewrites: Sequence[Rewrite], cleaned: int) -> None:
+def apply(store: Store, topic_id: int, rewrites: Sequence[Rewrite], cleaned: int) -> bool:
+    """Write what was decided; False when another process cleans this topic, or it is gone."""
     with store.change() as change:
         state = change.snapshot.by_id[topic_id]
         if state.name is None:
-            return
-        change.rewrite(state, rewrites)
-        change.put_topic(
-            replace(
-                state,
-                cleaned=max(state.cleaned, cleaned),
-                last=change.next_sequence(),
-                edits=state.edits + bool(rewrites),
-            )
-        )
+            return False
+        whole = change.rewrite(state, rewrites)
+        cleaned = max(state.cleaned, cleaned) if whole else state.cleaned
+        edits = state.edits + bool(rewrites)
+        change.put_topic(replace(state, cleaned=cleaned, last=change.next_sequence(), edits=edits))
+    return whole
 
 
 def entries_of(store: Store, topic_id: int, upto: int, after: int = 0) -> Iterator[Entry]:

@@ -144,13 +144,17 @@ class MemoryChange:
         entry = Entry(chunk.sequence, 0, stored.memory_bytes, max(chunk.timestamps), stored.ends, None)
         self._added.append((packed.batch.topic_id, Kept(entry, stored)))
 
-    def rewrite(self, topic: TopicState, rewrites: Iterable[Rewrite]) -> None:
+    def rewrite(self, topic: TopicState, rewrites: Iterable[Rewrite]) -> bool:
         kept = {each.sequence: each for each in self._list(topic.id)}
+        same = True
         for each in rewrites:
             known = kept.get(each.entry.sequence)
-            if known is not None and known.entry.version == each.entry.version:
-                kept[known.sequence] = rewritten(known, each)
+            same = known is not None and known.entry.version == each.entry.version
+            if known is None or not same:
+                break
+            kept[known.sequence] = rewritten(known, each)
         self._kept[topic.id] = [each for each in kept.values() if len(each.stored.chunk)]
+        return same
 
     def drop_chunks(self, topic_id: int, upto: int) -> None:
         self._kept[topic_id] = [each for each in self._list(topic_id) if each.sequence > upto]

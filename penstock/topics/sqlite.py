@@ -169,16 +169,16 @@ class SqliteChange:
         )
         self.stored.append(stored)
 
-    def rewrite(self, topic: TopicState, rewrites: Iterable[Rewrite]) -> None:
+    def rewrite(self, topic: TopicState, rewrites: Iterable[Rewrite]) -> bool:
         for each in rewrites:
             entry = each.entry
             if each.chunk is not None and not self._replace(topic, each.chunk, entry.version):
-                # Another process rewrote the chunk since we read it, and decided on its tombstones as well.
-                continue
+                return False
             if each.horizon_ms is None:
                 self._db.execute("DELETE FROM horizons WHERE sequence = ?", (entry.sequence,))
             else:
                 self._db.execute(PUT_HORIZON, (entry.sequence, each.horizon_ms))
+        return True
 
     def _replace(self, topic: TopicState, chunk: Any, version: int) -> bool:
         if not len(chunk):
