@@ -64,7 +64,7 @@ SINK: tuple[Setting, ...] = (
         "flush.size", "INT", "100000", "Records in a commit at most.", group="Flush", check=at_least(1)
     ),
     Setting(
-        "flush.bytes", "LONG", "67108864", "Bytes of records in a commit at most (and in memory).",
+        "flush.bytes", "LONG", "33554432", "Bytes of records in a commit at most (and in memory).",
         group="Flush", check=at_least(1024),
     ),
     Setting(
