@@ -218,6 +218,16 @@ class Engine:
             self._commit(due, now)
         return records + self._push_rows()
 
+    def drive(self, query_id: str, records_max: int) -> int:
+        """One turn of one query alone, with its own commit: for who decides himself what runs when."""
+        entry = self.queries[query_id]
+        if entry.running is None:
+            return 0
+        read = self._guarded(query_id, entry, lambda query: query.step(records_max))
+        if entry.running is not None:
+            self._commit([(query_id, entry)], self.clock())
+        return read
+
     def _guarded(self, query_id: str, entry: _Entry, work: Callable[[RunningQuery], int]) -> int:
         assert entry.running is not None
         try:

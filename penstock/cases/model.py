@@ -1,0 +1,59 @@
+"""A case and what became of it, as values.
+
+In:  file.py makes cases of JSON. Out: Results, which travel between processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+WAYS = ("whole", "rows", "restore")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as a case states it. `given` names the members that stand in the file."""
+
+    topic: str
+    key: Any = None
+    value: Any = None
+    timestamp: int | None = None
+    window: tuple[int, int] | None = None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+    given: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Statements, records in, records out. `skip` is a reason that stands in the file itself."""
+
+    file: str
+    name: str
+    statements: tuple[str, ...]
+    inputs: tuple[Record, ...] = ()
+    outputs: tuple[Record, ...] = ()
+    properties: Mapping[str, str] = field(default_factory=dict)
+    topics: tuple[tuple[str, int], ...] = ()
+    sources: tuple[Mapping[str, Any], ...] = ()
+    expected_error: Mapping[str, Any] | None = None
+    log: tuple[str, ...] | None = None
+    skip: str | None = None
+
+    @property
+    def title(self) -> str:
+        return f"{Path(self.file).stem}: {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    title: str
+    outcome: str
+    detail: str = ""
+
+
+class Mismatch(Exception):
+    """The product answers otherwise than the case says."""

@@ -1,0 +1,172 @@
+"""The product under a case: its statements carried out on a log in memory, its queries stepped one by one.
+
+In:  statements, records. Out: what the topics hold afterwards. Nothing here is a copy of the product: parser,
+executor, planner, generated code, formats and state are the ones the server runs.
+
+    statement -> parser -> DECIDERS -> effects -> MemoryLog, Engine       a topic that is missing is made
+    query     -> drive(): read, compute, commit                           "restore": a new Engine in between
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from penstock.cases.model import Case, Record
+from penstock.cases.payloads import key_bytes, key_json, value_bytes, value_json
+from penstock.errors import PenstockError
+from penstock.executor.perform import perform
+from penstock.executor.statements import DECIDERS
+from penstock.executor.world import Config, Query, Session, Task, World
+from penstock.language import ast
+from penstock.language.catalog import Source
+from penstock.language.parser import parse_script
+from penstock.run.engine import Engine
+from penstock.run.processing_log import PROCESSING_LOG_TOPIC
+from penstock.topics.base import Chunk, Outgoing
+from penstock.topics.memory import MemoryLog
+
+SERVER = {
+    "auto.offset.reset": "earliest",
+    "cache.max.bytes.buffering": "0",
+    "ksql.schema.registry.url": "memory:",
+}
+POLL_RECORDS = 10_000
+
+
+class CaseSession:
+    """One case's log, catalog and engine. Its clock stands still."""
+
+    def __init__(self, case: Case) -> None:
+        self.log = MemoryLog(self.clock)
+        self.engine = Engine(self.log, clock=self.clock)
+        self.world = World()
+        self.session = Session()
+        self.config = Config(properties={**SERVER, **case.properties})
+        self.sources: dict[str, Source] = {}
+        for topic, partitions in case.topics:
+            self.make_topic(topic, partitions)
+
+    @staticmethod
+    def clock() -> int:
+        return 0
+
+    def make_topic(self, name: str, partitions: int = 1) -> None:
+        if self.log.topic(name) is None:
+            self.log.create_topic(name, partitions, {"retention.ms": "-1"})
+
+    # --- statements ----------------------------------------------------------------------------------
+
+    def run(self, text: str) -> None:
+        for parsed in parse_script(text, self.world.catalog.types, dict(self.session.variables)):
+            self._carry_out(parsed.text, parsed.node)
+
+    def _carry_out(self, text: str, node: ast.Statement) -> None:
+        if isinstance(node, ast.CreateSource):
+            self._make_topic_of(node)
+        world = replace(self.world, topics=self.log.topics())
+        decision = DECIDERS[type(node)](Task(text, node, world, self.session, self.config))
+        for effect in decision.effects:
+            perform(effect, self.log, self.engine, {})
+        self.world = decision.world
+        self.session = decision.session or self.session
+        for source in self.world.catalog.sources.values():
+            # The first to describe a topic says how its records are written and read.
+            self.sources.setdefault(source.topic, source)
+
+    def _make_topic_of(self, node: ast.CreateSource) -> None:
+        given = dict(node.properties)
+        if "KAFKA_TOPIC" in given and "PARTITIONS" not in given:
+            self.make_topic(str(given["KAFKA_TOPIC"]))
+
+    # --- records -------------------------------------------------------------------------------------
+
+    def send(self, records: tuple[Record, ...]) -> None:
+        """Neighbours of one topic go in one batch, so that the listed order is the log's order."""
+        waiting: list[Record] = []
+        for record in records:
+            if waiting and waiting[0].topic != record.topic:
+                self._append(waiting)
+                waiting = []
+            waiting.append(record)
+        if waiting:
+            self._append(waiting)
+
+    def _append(self, records: list[Record]) -> None:
+        topic = records[0].topic
+        source = self.sources.get(topic)
+        if source is None:
+            return
+        self.make_topic(topic)
+        self.log.append(
+            Outgoing(
+                topic,
+                [key_bytes(source, record.key, record.window) for record in records],
+                [value_bytes(source, record.value) for record in records],
+                [record.timestamp or 0 for record in records],
+                headers=[record.headers for record in records],
+            )
+        )
+
+    def records_of(self, topic: str) -> list[Record]:
+        source = self.sources.get(topic)
+        if source is None or self.log.topic(topic) is None:
+            return []
+        return [
+            found
+            for chunk in self._chunks(topic)
+            for at in range(len(chunk))
+            for found in [_record(source, chunk, at)]
+        ]
+
+    def log_messages(self) -> list[dict[str, Any]]:
+        """The processing log, decoded."""
+        import msgspec
+
+        values = [value for chunk in self._chunks(PROCESSING_LOG_TOPIC) for value in chunk.values]
+        return [msgspec.json.decode(value) for value in values if value is not None]
+
+    def _chunks(self, topic: str) -> Iterator[Chunk]:
+        reader = self.log.reader({topic: "earliest"})
+        while chunks := reader.poll(POLL_RECORDS):
+            yield from chunks
+        reader.close()
+
+    # --- queries -------------------------------------------------------------------------------------
+
+    def drive(self, way: str) -> None:
+        """Queries run one after another in the order they were made: each sees all that came before it."""
+        for query in list(self.world.queries.values()):
+            while self.engine.drive(query.id, POLL_RECORDS if way == "whole" else 1):
+                self._check(query)
+                if way == "restore":
+                    self._restart()
+            self._check(query)
+
+    def _check(self, query: Query) -> None:
+        status = self.engine.status(query.id)
+        if status.error is not None:
+            raise QueryStopped(status.error)
+
+    def _restart(self) -> None:
+        self.engine.stop()
+        self.engine = Engine(self.log, clock=self.clock)
+        for query in self.world.queries.values():
+            self.engine.add(query.id, query.plan, query.properties)
+
+    def close(self) -> None:
+        self.engine.stop()
+        self.log.close()
+
+
+class QueryStopped(PenstockError):
+    """A query went to ERROR while it ran."""
+
+
+def _record(source: Source, chunk: Chunk, at: int) -> Record:
+    key, window = key_json(source, chunk.keys[at])
+    headers = chunk.headers[at] if chunk.headers else ()
+    return Record(
+        chunk.topic, key, value_json(source, chunk.values[at]), chunk.timestamps[at], window, tuple(headers)
+    )
