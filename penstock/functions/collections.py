@@ -119,8 +119,8 @@ scalar("ARRAY_MIN", Array(T), returns=T, typed=True, names=("array",), category=
        example=("ARRAY_MIN(ARRAY[2, 1, 3])", 1))(array_min)  # fmt: skip
 
 
-@scalar("ARRAY_REMOVE", Array(T), T, returns=Array(T), nulls="pass", category="ARRAY", spelling="array_remove",
-        example=("ARRAY_REMOVE(ARRAY[1, 2, 1], 1)", [2]))  # fmt: skip
+@scalar("ARRAY_REMOVE", Array(T), T, returns=Array(T), nulls="pass", category="ARRAY",
+        spelling="array_remove", example=("ARRAY_REMOVE(ARRAY[1, 2, 1], 1)", [2]))  # fmt: skip
 def array_remove(array: Items | None, victim: Any) -> Items | None:
     """Without the elements equal to a value."""
     return None if array is None else [each for each in array if each != victim]
@@ -182,8 +182,9 @@ def array_join(kinds: Sequence[Any]) -> Callable[[Items], str]:
     return lambda array: joined(array, item, ",")
 
 
-@scalar("ARRAY_JOIN", Array(T), STRING, returns=STRING, typed=True, nulls="pass", names=("array", "delimiter"),
-        category="ARRAY", example=("ARRAY_JOIN(ARRAY[1, 2], '-')", "1-2"))  # fmt: skip
+@scalar("ARRAY_JOIN", Array(T), STRING, returns=STRING, typed=True, nulls="pass",
+        names=("array", "delimiter"), category="ARRAY",
+        example=("ARRAY_JOIN(ARRAY[1, 2], '-')", "1-2"))  # fmt: skip
 def array_join_delimiter(kinds: Sequence[Any]) -> Callable[[Items | None, str | None], str | None]:
     """The elements as text with a delimiter between."""
     item = kinds[0].item
@@ -195,8 +196,9 @@ def joined(array: Items, item: SqlType, delimiter: str) -> str:
     return delimiter.join(["null" if each is None else text(each) for each in array])
 
 
-@scalar("SLICE", Array(T), INTEGER, INTEGER, returns=Array(T), nulls="pass", category="ARRAY", spelling="slice",
-        names=("in", "from", "to"), example=("SLICE(ARRAY[1, 2, 3, 4], 2, 3)", [2, 3]))  # fmt: skip
+@scalar("SLICE", Array(T), INTEGER, INTEGER, returns=Array(T), nulls="pass", category="ARRAY",
+        spelling="slice", names=("in", "from", "to"),
+        example=("SLICE(ARRAY[1, 2, 3, 4], 2, 3)", [2, 3]))  # fmt: skip
 def slice_array(array: Items | None, first: int | None, last: int | None) -> Items | None:
     """The elements from one position to another, both counted from 1 and included."""
     if array is None:
@@ -228,8 +230,8 @@ for kind in (INTEGER, BIGINT):
         """All whole numbers from one to another, both included."""
         return series(start, end, 1 if end >= start else -1)
 
-    @scalar("GENERATE_SERIES", kind, kind, INTEGER, returns=Array(kind), primitive=(0, 1, 2), category="ARRAY",
-            example=(f"GENERATE_SERIES({bounds}, 2)", [1, 3]))  # fmt: skip
+    @scalar("GENERATE_SERIES", kind, kind, INTEGER, returns=Array(kind), primitive=(0, 1, 2),
+            category="ARRAY", example=(f"GENERATE_SERIES({bounds}, 2)", [1, 3]))  # fmt: skip
     def generate_series_step(start: int, end: int, step: int) -> list[int]:
         """The same in steps."""
         return series(start, end, step)
@@ -280,7 +282,8 @@ def map_values(map: Entries) -> Items:
 
 
 @scalar("MAP_UNION", Map(STRING, T), Map(STRING, T), returns=Map(STRING, T), nulls="pass", category="MAP",
-        spelling="map_union", example=("MAP_UNION(MAP('a' := 1), MAP('a' := 2, 'b' := 3))", {"a": 2, "b": 3}))  # fmt: skip
+        spelling="map_union",
+        example=("MAP_UNION(MAP('a' := 1), MAP('a' := 2, 'b' := 3))", {"a": 2, "b": 3}))  # fmt: skip
 def map_union(map1: Entries | None, map2: Entries | None) -> Entries | None:
     """All entries of both maps; the second wins."""
     if map1 is None and map2 is None:
@@ -303,7 +306,9 @@ def entry_of(kind: SqlType) -> Struct:
     return Struct((("K", STRING), ("V", kind)))
 
 
+ENTRIES_EXAMPLE = ("ARRAY_LENGTH(ENTRIES(MAP('a' := 1), TRUE))", 1)
+
 for kind in (INTEGER, BIGINT, DOUBLE, BOOLEAN, STRING):
     scalar("ENTRIES", Map(STRING, kind), BOOLEAN, returns=Array(entry_of(kind)), typed=True, primitive=(1,),
            names=("map", "sorted"), category="MAP", spelling="entries",
-           example=("ARRAY_LENGTH(ENTRIES(MAP('a' := 1), TRUE))", 1) if kind == INTEGER else None)(entries)  # fmt: skip
+           example=ENTRIES_EXAMPLE if kind == INTEGER else None)(entries)  # fmt: skip

@@ -39,11 +39,20 @@ def hashable(kind: SqlType) -> bool:
     return isinstance(kind, Primitive | Decimal)
 
 
+def counts_by(kind: SqlType, value: Any) -> Any:
+    """The type of a dict with values of a SQL type, or NULL, as keys."""
+    return dict[python_type(kind) | None, value]  # type: ignore[misc]
+
+
+def list_of(kind: SqlType) -> Any:
+    return python_type(Array(kind))
+
+
 @aggregate("COLLECT_LIST", T, returns=Array(T))
 def collect_list(kinds: Kinds, literals: Literals) -> Recipe:
     """All values in order of arrival, NULLs too."""
     return Recipe(
-        (Slot("[]", python_type(Array(kinds[0]))),),
+        (Slot("[]", list_of(kinds[0])),),
         add="{s0}.append({x0})",
         undo="agg_remove_last({s0}, {x0})",
         merge="{s0}.extend({t0})",
@@ -66,13 +75,13 @@ def collect_set(kinds: Kinds, literals: Literals) -> Recipe:
     kind = kinds[0]
     if not hashable(kind):
         return Recipe(
-            (Slot("[]", python_type(Array(kind))),),
+            (Slot("[]", list_of(kind)),),
             add="if {x0} not in {s0}:\n    {s0}.append({x0})",
             merge="{s0}.extend([_each for _each in {t0} if _each not in {s0}])",
             result="{s0}[:]",
         )
     return Recipe(
-        (Slot("{{}}", dict[python_type(kind) | None, bool]),),
+        (Slot("{{}}", counts_by(kind, bool)),),
         add="{s0}[{x0}] = True",
         merge="{s0}.update({t0})",
         result="list({s0})",
@@ -108,7 +117,7 @@ def attr(kinds: Kinds, literals: Literals) -> Recipe:
     if not hashable(kind):
         return attr_by_equality(kind)
     return Recipe(
-        (Slot("{{}}", dict[python_type(kind) | None, int]),),
+        (Slot("{{}}", counts_by(kind, int)),),
         add="{s0}[{x0}] = {s0}.get({x0}, 0) + 1",
         undo="if {s0}.get({x0}, 0) > 1:\n    {s0}[{x0}] -= 1\nelse:\n    {s0}.pop({x0}, None)",
         merge="for _each in {t0}:\n    {s0}[_each] = {s0}.get(_each, 0) + {t0}[_each]",
@@ -119,7 +128,7 @@ def attr(kinds: Kinds, literals: Literals) -> Recipe:
 def attr_by_equality(kind: SqlType) -> Recipe:
     """The same for values that can't be keys: pairs of value and count, side by side."""
     return Recipe(
-        (Slot("[]", list[python_type(kind) | None]), Slot("[]", list[int])),
+        (Slot("[]", list_of(kind)), Slot("[]", list[int])),
         add="agg_attr_change({s0}, {s1}, {x0}, 1)",
         undo="agg_attr_change({s0}, {s1}, {x0}, -1)",
         merge="for _at in range(len({t0})):\n    agg_attr_change({s0}, {s1}, {t0}[_at], {t1}[_at])",
@@ -177,7 +186,7 @@ def top_recipe(item: SqlType, key: Callable[[Any], Any], k: int, add: str, disti
     insert = inserter(key, k, distinct)
     name = f"agg_top_insert_{id(insert):x}"
     return Recipe(
-        (Slot("[]", list[python_type(item)]),),
+        (Slot("[]", list_of(item)),),
         add=add.replace("INSERT", name),
         merge=f"for _each in {{t0}}:\n    {name}({{s0}}, _each)",
         result="{s0}[:]",
@@ -215,8 +224,10 @@ def topk_structs(kinds: Kinds, k: int) -> Recipe:
     return Recipe(recipe.slots, recipe.add, recipe.merge, recipe.result, None, {**recipe.helpers, maker: row})
 
 
-for kind in (INTEGER, BIGINT, DOUBLE, STRING):
-    aggregate("TOPK", kind, ANY, LiteralOf(INTEGER), returns=top_type, names=("sort_col", "*cols", "k"))(topk)
+for sortable in (INTEGER, BIGINT, DOUBLE, STRING):
+    aggregate("TOPK", sortable, ANY, LiteralOf(INTEGER), returns=top_type, names=("sort_col", "*cols", "k"))(
+        topk
+    )
 
 
 def topk_distinct(kinds: Kinds, literals: Literals) -> Recipe:
@@ -225,5 +236,7 @@ def topk_distinct(kinds: Kinds, literals: Literals) -> Recipe:
     return top_recipe(kinds[0], ordering(kinds[0]), checked_k(literals), add, distinct=True)
 
 
-for kind in (INTEGER, BIGINT, DOUBLE, STRING, DECIMAL, DATE, TIME, TIMESTAMP, BYTES):
-    aggregate("TOPKDISTINCT", kind, LiteralOf(INTEGER), returns=Array(kind))(topk_distinct)
+DISTINCT: tuple[SqlType, ...] = (INTEGER, BIGINT, DOUBLE, STRING, DECIMAL, DATE, TIME, TIMESTAMP, BYTES)
+
+for distinct in DISTINCT:
+    aggregate("TOPKDISTINCT", distinct, LiteralOf(INTEGER), returns=Array(distinct))(topk_distinct)

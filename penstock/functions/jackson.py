@@ -1,4 +1,4 @@
-"""JSON as Jackson reads and writes it: numbers keep their digits, text after the first value is not looked at.
+"""JSON as Jackson reads and writes it: numbers keep their digits, text after the value is not looked at.
 
 In:  text. Out: Python values (dict, list, str, int, Decimal, bool, None), and back to compact text.
 """

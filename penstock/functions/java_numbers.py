@@ -71,7 +71,7 @@ def clamp(value: float, low: int, high: int) -> int:
 
 
 def with_scale(value: Decimal, scale: int, rounding: str = decimal.ROUND_HALF_UP) -> Decimal:
-    """BigDecimal.setScale; HALF_UP means away from zero on a tie. A negative scale rounds before the point."""
+    """BigDecimal.setScale; HALF_UP is away from zero on a tie. A negative scale rounds before the point."""
     return value.quantize(Decimal((0, (1,), -scale)), rounding=rounding, context=EXACT)
 
 

@@ -4,7 +4,7 @@ In:  the steps of a pattern (java_time.py) and a text. Out: a Parsed moment, or 
 
 A pattern becomes one regular expression with a group for each field; optional parts become optional groups.
 
-    dd/MM/yy   ->  (\\d{2})/(\\d{2})/(\\d{2})     fields d, M, y     ->  a date, a time, an offset, or parts of them
+    dd/MM/yy   ->  (\\d{2})/(\\d{2})/(\\d{2})     fields d, M, y   ->  a date, a time, or parts
 """
 
 from __future__ import annotations
@@ -117,9 +117,10 @@ def field_expression(step: Letters, groups: list[Group | str]) -> str:
 
 # letter: least and greatest value. Year and the like have their own readers.
 RANGES = {
-    "M": (1, 12), "L": (1, 12), "d": (1, 31), "D": (1, 366), "Q": (1, 4), "q": (1, 4), "w": (1, 54), "W": (0, 6),
-    "F": (1, 5), "e": (1, 7), "c": (1, 7), "h": (1, 12), "K": (0, 11), "H": (0, 24), "k": (1, 24), "m": (0, 59),
-    "s": (0, 59), "A": (0, DAY_MS - 1), "n": (0, 10**9 - 1), "N": (0, DAY_MS * 10**6 - 1), "g": (-(10**9), 10**9),
+    "M": (1, 12), "L": (1, 12), "d": (1, 31), "D": (1, 366), "Q": (1, 4), "q": (1, 4), "w": (1, 54),
+    "W": (0, 6), "F": (1, 5), "e": (1, 7), "c": (1, 7), "h": (1, 12), "K": (0, 11), "H": (0, 24),
+    "k": (1, 24), "m": (0, 59), "s": (0, 59), "A": (0, DAY_MS - 1), "n": (0, 10**9 - 1),
+    "N": (0, DAY_MS * 10**6 - 1), "g": (-(10**9), 10**9),
 }  # fmt: skip
 SAME = {"L": "M", "q": "Q", "c": "e"}
 ANY_WIDTH = frozenset("AnNg")

@@ -55,7 +55,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Letters:
-    """A run of one pattern letter; `width` pads with spaces (the letter p), `adjacent` digits follow directly."""
+    """A run of one letter; `width` pads with spaces (the letter p), `adjacent` digits follow directly."""
 
     letter: str
     count: int
@@ -76,17 +76,16 @@ class Optional:
 Step = Letters | Text | Optional
 
 MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-    "December",
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+    "November", "December",
 )  # fmt: skip
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 QUARTERS = ("1st quarter", "2nd quarter", "3rd quarter", "4th quarter")
 
 # How often a letter may stand in a row; the letters are all there are.
 COUNTS_MAX = {
-    **dict.fromkeys("GEMLQq", 5), **dict.fromkeys("uyYHkKhmsdwAnN", 19), **dict.fromkeys("Hhkmsd", 2), "K": 2,
-    "D": 3, "e": 5, "c": 5, "F": 1, "a": 1, "S": 9, "w": 2, "W": 1, "B": 5, "g": 19, "V": 2, "v": 4, "z": 4, "O": 4,
-    "X": 5, "x": 5, "Z": 5, "u": 19, "y": 19, "Y": 19,
+    **dict.fromkeys("GEMLQqecBXxZ", 5), **dict.fromkeys("uyYAnNg", 19), **dict.fromkeys("HhkKmsdwV", 2),
+    **dict.fromkeys("FaW", 1), **dict.fromkeys("vzO", 4), "D": 3, "S": 9,
 }  # fmt: skip
 COUNTS_BAD = {("V", 1), ("c", 2), ("v", 2), ("v", 3), ("O", 2), ("O", 3), ("B", 2), ("B", 3)}
 

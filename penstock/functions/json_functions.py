@@ -107,8 +107,9 @@ def equality(kind: SqlType) -> Callable[[Any, Any], bool]:
     return lambda node, value: isinstance(node, str) and node == value
 
 
-@scalar("JSON_ARRAY_CONTAINS", STRING, T, returns=BOOLEAN, typed=True, nulls="pass", names=("jsonArray", "val"),
-        category="JSON", spelling="json_array_contains", example=("JSON_ARRAY_CONTAINS('[1, 2]', 2)", True))  # fmt: skip
+@scalar("JSON_ARRAY_CONTAINS", STRING, T, returns=BOOLEAN, typed=True, nulls="pass",
+        names=("jsonArray", "val"), category="JSON", spelling="json_array_contains",
+        example=("JSON_ARRAY_CONTAINS('[1, 2]', 2)", True))  # fmt: skip
 def json_array_contains(kinds: Sequence[Any]) -> Callable[[str | None, Any], bool | None]:
     """Whether a JSON array holds a value of the same kind; NULL stands for JSON's null."""
     equal = equality(kinds[1])

@@ -1,4 +1,4 @@
-"""TRANSFORM, FILTER and REDUCE: functions over collections that take a lambda, which arrives as a callable."""
+"""TRANSFORM, FILTER and REDUCE: functions over collections with a lambda, which arrives as a callable."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def transform_array(array: list[Any], step: Step) -> list[Any]:
     return [step(each) for each in array]
 
 
-@scalar("TRANSFORM", Map(K, V), LambdaOf((K, V), R), LambdaOf((K, V), T), returns=Map(R, T), category="LAMBDA",
-        names=("map", "lambda1", "lambda2"),
+@scalar("TRANSFORM", Map(K, V), LambdaOf((K, V), R), LambdaOf((K, V), T), returns=Map(R, T),
+        category="LAMBDA", names=("map", "lambda1", "lambda2"),
         example=("TRANSFORM(MAP('a' := 1), (k, v) => UCASE(k), (k, v) => v + 1)", {"A": 2}))  # fmt: skip
 def transform_map(entries: dict[Any, Any], key_step: Step, value_step: Step) -> dict[Any, Any]:
     """Every key through one lambda and every value through another."""
@@ -45,7 +45,8 @@ def filter_array(array: list[Any], keep: Step) -> list[Any]:
 
 
 @scalar("FILTER", Map(K, V), LambdaOf((K, V), BOOLEAN), returns=Map(K, V), category="LAMBDA",
-        names=("map", "lambda"), example=("FILTER(MAP('a' := 1, 'b' := 2), (k, v) => v > 1)", {"b": 2}))  # fmt: skip
+        names=("map", "lambda"),
+        example=("FILTER(MAP('a' := 1, 'b' := 2), (k, v) => v > 1)", {"b": 2}))  # fmt: skip
 def filter_map(entries: dict[Any, Any], keep: Step) -> dict[Any, Any]:
     """The entries for which a lambda gives TRUE."""
     return checked({key: value for key, value in entries.items() if truth(keep(key, value))})
@@ -57,8 +58,9 @@ def truth(answer: Any) -> bool:
     return bool(answer)
 
 
-@scalar("REDUCE", Array(T), S, LambdaOf((S, T), S), returns=S, nulls="pass", category="LAMBDA", spelling="reduce",
-        names=("list", "initialState", "lambda"), example=("REDUCE(ARRAY[1, 2, 3], 0, (t, x) => t + x)", 6))  # fmt: skip
+@scalar("REDUCE", Array(T), S, LambdaOf((S, T), S), returns=S, nulls="pass", category="LAMBDA",
+        spelling="reduce", names=("list", "initialState", "lambda"),
+        example=("REDUCE(ARRAY[1, 2, 3], 0, (t, x) => t + x)", 6))  # fmt: skip
 def reduce_array(array: list[Any] | None, state: Any, step: Step) -> Any:
     """A state carried through all elements by a lambda."""
     if state is None or array is None:

@@ -115,8 +115,8 @@ def declare_side(name: str, cutter: Cutter, meaning: str, example: tuple[str, st
     spelling = name.lower()
     scalar(name, STRING, INTEGER, returns=STRING, nulls="pass", primitive=(1,), category="STRING",
            spelling=spelling, example=example)(plain)  # fmt: skip
-    scalar(name, STRING, INTEGER, STRING, STRING, STRING, STRING, returns=STRING, nulls="pass", primitive=(1,),
-           category="STRING", example=(own, value))(masked)  # fmt: skip
+    scalar(name, STRING, INTEGER, STRING, STRING, STRING, STRING, returns=STRING, nulls="pass",
+           primitive=(1,), category="STRING", example=(own, value))(masked)  # fmt: skip
 
 
 declare_side("MASK_LEFT", left, "The first n characters masked.", ("MASK_LEFT('Card 12', 4)", "Xxxx 12"))

@@ -340,8 +340,9 @@ UNITS = {
 }  # fmt: skip
 
 
-@scalar("GEO_DISTANCE", DOUBLE, DOUBLE, DOUBLE, DOUBLE, returns=DOUBLE, nulls="pass", primitive=(0, 1, 2, 3),
-        spelling="geo_distance", example=("ROUND(GEO_DISTANCE(37.4133, -122.1162, 37.4133, -122.1162))", 0))  # fmt: skip
+@scalar("GEO_DISTANCE", DOUBLE, DOUBLE, DOUBLE, DOUBLE, returns=DOUBLE, nulls="pass",
+        primitive=(0, 1, 2, 3), spelling="geo_distance",
+        example=("ROUND(GEO_DISTANCE(37.4133, -122.1162, 37.4133, -122.1162))", 0))  # fmt: skip
 def geo_distance(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
     """The great circle distance of two points in kilometres."""
     return geo_distance_units(lat1, lon1, lat2, lon2, None)
@@ -357,9 +358,7 @@ def geo_distance_units(lat1: float, lon1: float, lat2: float, lon2: float, units
             f"GeoDistance function units parameter must be one of {', '.join(filter(None, UNITS))}"
         )
     if abs(lat1) > 90 or abs(lat2) > 90 or abs(lon1) > 180 or abs(lon2) > 180:
-        raise ValueError(
-            "valid latitude values for GeoDistance function are in the range of -90 to 90, longitude -180 to 180"
-        )
+        raise ValueError("GeoDistance takes latitudes from -90 to 90 and longitudes from -180 to 180")
     return haversine(
         lat1 * PER_DEGREE, lat2 * PER_DEGREE, (lat2 - lat1) * PER_DEGREE, (lon2 - lon1) * PER_DEGREE, radius
     )

@@ -9,10 +9,11 @@ import base64
 import binascii
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from penstock.functions.registry import scalar
-from penstock.types import BIGINT, BYTES, DOUBLE, INTEGER, STRING, Array
+from penstock.types import BIGINT, BYTES, DOUBLE, INTEGER, STRING, Array, SqlType
 
 HEX_QUOTED = re.compile(r"[xX]'(.*)'\Z", re.DOTALL)
 
@@ -25,7 +26,7 @@ def from_hex(text: str) -> bytes:
 
 
 def from_base64(text: str) -> bytes:
-    """Base64 as Java's basic decoder takes it: the padding may be missing, foreign characters may not be there."""
+    """Base64 as Java's basic decoder takes it: without padding too, but without foreign characters."""
     raw = text.encode("ascii")
     if b"=" not in raw and len(raw) % 4:
         raw += b"=" * (-len(raw) % 4)
@@ -51,7 +52,10 @@ ENCODERS: dict[str, Callable[[bytes], str]] = {
 assert DECODERS.keys() == ENCODERS.keys()
 
 
-def choose(table: dict[str, Callable[..., object]], encoding: str) -> Callable[..., object]:
+Coder = TypeVar("Coder")
+
+
+def choose(table: Mapping[str, Coder], encoding: str) -> Coder:
     try:
         return table[encoding]
     except KeyError:
@@ -64,14 +68,14 @@ def choose(table: dict[str, Callable[..., object]], encoding: str) -> Callable[.
         example=("FROM_BYTES(TO_BYTES('6869', 'hex'), 'utf8')", "hi"))  # fmt: skip
 def to_bytes(value: str, encoding: str) -> bytes:
     """A text in an encoding as bytes."""
-    return choose(DECODERS, encoding)(value)  # type: ignore[return-value]
+    return choose(DECODERS, encoding)(value)
 
 
 @scalar("FROM_BYTES", BYTES, STRING, returns=STRING, category="STRING", spelling="from_bytes",
         example=("FROM_BYTES(TO_BYTES('hi', 'utf8'), 'hex')", "6869"))  # fmt: skip
 def from_bytes(value: bytes, encoding: str) -> str:
     """Bytes as text in an encoding."""
-    return choose(ENCODERS, encoding)(value)  # type: ignore[return-value]
+    return choose(ENCODERS, encoding)(value)
 
 
 @scalar("ENCODE", STRING, STRING, STRING, returns=STRING, category="STRING", spelling="encode",
@@ -79,7 +83,7 @@ def from_bytes(value: bytes, encoding: str) -> str:
 def encode(str: str, input_encoding: str, output_encoding: str) -> str:
     """A text in one encoding in another."""
     decode = choose(DECODERS, input_encoding)
-    return choose(ENCODERS, output_encoding)(decode(str))  # type: ignore[return-value]
+    return choose(ENCODERS, output_encoding)(decode(str))
 
 
 @scalar("LEN", BYTES, returns=INTEGER, category="STRING", example=("LEN(TO_BYTES('0aff', 'hex'))", 2))
@@ -89,15 +93,15 @@ def len_bytes(input: bytes) -> int:
 
 
 @scalar("CONCAT", BYTES, returns=BYTES, nulls="pass", category="STRING",
-        example=("FROM_BYTES(CONCAT(TO_BYTES('a', 'utf8'), TO_BYTES('b', 'utf8')), 'utf8')", "ab"))  # fmt: skip
+        example=("FROM_BYTES(CONCAT(TO_BYTES('a', 'utf8'), TO_BYTES('b', 'utf8')), 'utf8')",
+                 "ab"))  # fmt: skip
 def concat_bytes(*inputs: bytes | None) -> bytes:
     """All bytes in a row, NULLs left out."""
     return b"".join([each for each in inputs if each is not None])
 
 
 @scalar("CONCAT_WS", BYTES, BYTES, returns=BYTES, nulls="pass", category="STRING",
-        example=("FROM_BYTES(CONCAT_WS(TO_BYTES('-', 'utf8'), TO_BYTES('a', 'utf8'), TO_BYTES('b', 'utf8')), 'utf8')",
-                 "a-b"))  # fmt: skip
+        example=("LEN(CONCAT_WS(TO_BYTES('00', 'hex'), TO_BYTES('0a', 'hex')))", 1))  # fmt: skip
 def concat_ws_bytes(separator: bytes | None, *inputs: bytes | None) -> bytes | None:
     """All bytes with a separator between, NULLs left out."""
     if not inputs:
@@ -121,7 +125,8 @@ def pad(size: int, padding: bytes, target: int) -> bytes:
 
 
 @scalar("LPAD", BYTES, INTEGER, BYTES, returns=BYTES, category="STRING",
-        example=("FROM_BYTES(LPAD(TO_BYTES('7', 'utf8'), 3, TO_BYTES('0', 'utf8')), 'utf8')", "007"))  # fmt: skip
+        example=("FROM_BYTES(LPAD(TO_BYTES('7', 'utf8'), 3, TO_BYTES('0', 'utf8')), 'utf8')",
+                 "007"))  # fmt: skip
 def lpad_bytes(input: bytes, target_len: int, padding: bytes) -> bytes | None:
     """Padded on the left to a length, or cut to it."""
     if not padding or target_len < 0:
@@ -130,7 +135,8 @@ def lpad_bytes(input: bytes, target_len: int, padding: bytes) -> bytes | None:
 
 
 @scalar("RPAD", BYTES, INTEGER, BYTES, returns=BYTES, category="STRING",
-        example=("FROM_BYTES(RPAD(TO_BYTES('7', 'utf8'), 3, TO_BYTES('0', 'utf8')), 'utf8')", "700"))  # fmt: skip
+        example=("FROM_BYTES(RPAD(TO_BYTES('7', 'utf8'), 3, TO_BYTES('0', 'utf8')), 'utf8')",
+                 "700"))  # fmt: skip
 def rpad_bytes(input: bytes, target_len: int, padding: bytes) -> bytes | None:
     """Padded on the right to a length, or cut to it."""
     if not padding or target_len < 0:
@@ -148,10 +154,10 @@ def number_from(value: bytes, order: str, code: str) -> int | float:
     size = struct.calcsize(">" + code)
     if len(value) != size:
         raise ValueError(f"Number of bytes must be equal to {size}, but found {len(value)}")
-    return struct.unpack(ORDERS[order] + code, value)[0]  # type: ignore[no-any-return]
+    return struct.unpack(ORDERS[order] + code, value)[0]
 
 
-def declare_number(name: str, kind: object, code: str, digits: str, one: object) -> None:
+def declare_number(name: str, kind: SqlType, code: str, digits: str, one: float) -> None:
     """The two signatures of a ..._FROM_BYTES function."""
 
     def of(value: bytes) -> int | float:
@@ -167,9 +173,8 @@ def declare_number(name: str, kind: object, code: str, digits: str, one: object)
         f"{name}(TO_BYTES('{digits}', 'hex'))",
         f"{name}(TO_BYTES('{backwards}', 'hex'), 'LITTLE_ENDIAN')",
     )
-    declare = dict(returns=kind, category="CONVERSIONS", spelling=name.lower())
-    scalar(name, BYTES, example=(big, one), **declare)(of)  # type: ignore[arg-type]
-    scalar(name, BYTES, STRING, example=(little, one), **declare)(of_order)  # type: ignore[arg-type]
+    scalar(name, BYTES, returns=kind, category="CONVERSIONS", spelling=name.lower(), example=(big, one))(of)
+    scalar(name, BYTES, STRING, returns=kind, category="CONVERSIONS", example=(little, one))(of_order)
 
 
 declare_number("INT_FROM_BYTES", INTEGER, "i", "00000102", 258)

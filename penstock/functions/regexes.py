@@ -17,7 +17,8 @@ from penstock.types import INTEGER, STRING, Array
 CLASSES = {
     "p{Lower}": "a-z", "p{Upper}": "A-Z", "p{ASCII}": "\\x00-\\x7f", "p{Alpha}": "a-zA-Z", "p{Digit}": "0-9",
     "p{Alnum}": "a-zA-Z0-9", "p{Punct}": "!-/:-@\\[-`{-~", "p{Graph}": "!-~", "p{Print}": " -~",
-    "p{Blank}": " \\t", "p{Cntrl}": "\\x00-\\x1f\\x7f", "p{XDigit}": "0-9a-fA-F", "p{Space}": " \\t\\n\\x0b\\f\\r",
+    "p{Blank}": " \\t",
+    "p{Cntrl}": "\\x00-\\x1f\\x7f", "p{XDigit}": "0-9a-fA-F", "p{Space}": " \\t\\n\\x0b\\f\\r",
     "p{IsAlphabetic}": "^\\W\\d_", "p{L}": "^\\W\\d_", "p{IsLetter}": "^\\W\\d_", "pL": "^\\W\\d_",
     "p{Lu}": "A-ZÀ-ÖØ-ÞΑ-ΫА-Я", "p{Ll}": "a-zß-öø-ÿα-ωа-я", "p{N}": "0-9", "p{Nd}": "0-9",
     "h": " \\t\\xa0\\u1680\\u180e\\u2000-\\u200a\\u202f\\u205f\\u3000",
@@ -68,7 +69,7 @@ def translated(pattern: str) -> str:
 
 def escape(name: str, inside: bool) -> str:
     """One escape as Python spells it, within a [...] or outside."""
-    negated = name.startswith("P") or name.startswith("p{^")
+    negated = name.startswith(("P", "p{^"))
     members = CLASSES.get(name.replace("^", "").replace("P", "p", 1) if negated else name)
     if members is not None:
         return class_text(members, negated, inside)
@@ -133,8 +134,8 @@ def numbered(digits: str, groups: int) -> list[str | int]:
     return [group, digits[used:]]
 
 
-@scalar("REGEXP_EXTRACT", STRING, STRING, returns=STRING, category="REGULAR EXPRESSION", spelling="regexp_extract",
-        example=("REGEXP_EXTRACT('[a-z]+', '42 late')", "late"))  # fmt: skip
+@scalar("REGEXP_EXTRACT", STRING, STRING, returns=STRING, category="REGULAR EXPRESSION",
+        spelling="regexp_extract", example=("REGEXP_EXTRACT('[a-z]+', '42 late')", "late"))  # fmt: skip
 def regexp_extract(pattern: str, input: str) -> str | None:
     """The first match of a pattern."""
     found = compiled(pattern).search(input)
@@ -151,7 +152,8 @@ def regexp_extract_group(pattern: str, input: str, group: int) -> str | None:
 
 
 @scalar("REGEXP_EXTRACT_ALL", STRING, STRING, returns=Array(STRING), category="REGULAR EXPRESSION",
-        spelling="regexp_extract_all", example=("REGEXP_EXTRACT_ALL('a.', 'ab ac')", ["ab", "ac"]))  # fmt: skip
+        spelling="regexp_extract_all",
+        example=("REGEXP_EXTRACT_ALL('a.', 'ab ac')", ["ab", "ac"]))  # fmt: skip
 def regexp_extract_all(pattern: str, input: str) -> list[str]:
     """All matches of a pattern."""
     return [found[0] for found in compiled(pattern).finditer(input)]
@@ -166,7 +168,8 @@ def regexp_extract_all_group(pattern: str, input: str, group: int) -> list[str |
 
 
 @scalar("REGEXP_REPLACE", STRING, STRING, STRING, returns=STRING, category="REGULAR EXPRESSION",
-        spelling="regexp_replace", example=("REGEXP_REPLACE('a1b22', '([0-9]+)', '<$1>')", "a<1>b<22>"))  # fmt: skip
+        spelling="regexp_replace",
+        example=("REGEXP_REPLACE('a1b22', '([0-9]+)', '<$1>')", "a<1>b<22>"))  # fmt: skip
 def regexp_replace(str: str, regexp: str, new_str: str) -> str:
     """All matches of a pattern replaced; $1 is the first group."""
     regex = compiled(regexp)
@@ -174,7 +177,8 @@ def regexp_replace(str: str, regexp: str, new_str: str) -> str:
 
 
 @scalar("REGEXP_SPLIT_TO_ARRAY", STRING, STRING, returns=Array(STRING), category="REGULAR EXPRESSION",
-        spelling="regexp_split_to_array", example=("REGEXP_SPLIT_TO_ARRAY('a1b22c', '[0-9]+')", ["a", "b", "c"]))  # fmt: skip
+        spelling="regexp_split_to_array",
+        example=("REGEXP_SPLIT_TO_ARRAY('a1b22c', '[0-9]+')", ["a", "b", "c"]))  # fmt: skip
 def regexp_split_to_array(string: str, regexp: str) -> list[str]:
     """The parts between matches of a pattern; a pattern that matches nothing splits into characters."""
     regex = compiled(regexp)

@@ -291,9 +291,10 @@ class AggregateFunction(Function):
         constant = [at for at, pattern in enumerate(chosen.patterns) if isinstance(pattern, LiteralOf)]
         for at in constant:
             if at not in (literals or {}):
+                text = texts[at] if at < len(texts) else argument_types[at]
                 raise StatementError(
                     f"Parameter {at + 1} passed to function {self.name} must be a literal constant, "
-                    f"but was expression: '{texts[at] if at < len(texts) else shown(argument_types[at : at + 1])}'"
+                    f"but was expression: '{text}'"
                 )
         values = tuple((literals or {})[at] for at in constant)
         return self.bound(chosen, constant, values)

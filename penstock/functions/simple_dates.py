@@ -19,8 +19,8 @@ from penstock.functions.java_time import DAY_MS, DAYS, EPOCH_ORDINAL, MONTHS, Pa
 
 LETTERS = frozenset("GyYMLwWDdFEuaHkKhmsSzZX")
 TEXTS = {
-    "M": (*MONTHS, *SHORT_MONTHS), "L": (*MONTHS, *SHORT_MONTHS), "E": (*DAYS, *SHORT_DAYS), "a": ("AM", "PM"),
-    "G": ("BC", "AD"),
+    "M": (*MONTHS, *SHORT_MONTHS), "L": (*MONTHS, *SHORT_MONTHS), "E": (*DAYS, *SHORT_DAYS),
+    "a": ("AM", "PM"), "G": ("BC", "AD"),
 }  # fmt: skip
 YEARS_BACK = 80
 

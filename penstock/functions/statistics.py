@@ -80,4 +80,4 @@ def pearson(n: int, x: float, y: float, xx: float, yy: float, xy: float) -> floa
     spread_x, spread_y = n * xx - x * x, n * yy - y * y
     if n < 2 or spread_x <= 0 or spread_y <= 0:
         return math.nan
-    return (n * xy - x * y) / (math.sqrt(spread_x) * math.sqrt(spread_y))
+    return (n * xy - x * y) / math.sqrt(spread_x * spread_y)

@@ -106,14 +106,20 @@ def format_timestamp_zone(timestamp: int, pattern: str, zone: str) -> str:
     return timestamp_text(timestamp, pattern, zone)
 
 
-scalar("TIMESTAMPTOSTRING", BIGINT, STRING, returns=STRING, primitive=(0,), category=TIMES,
-       spelling="timestamptostring", specialize=specialize_format(SERVER_ZONE), names=("epochMilli", "formatPattern"),
-       example=("TIMESTAMPTOSTRING(0, 'yyyy')", "1970"))(
-    lambda epoch_milli, pattern: timestamp_text(epoch_milli, pattern, SERVER_ZONE)
-)  # fmt: skip
-scalar("TIMESTAMPTOSTRING", BIGINT, STRING, STRING, returns=STRING, primitive=(0,), category=TIMES,
-       specialize=specialize_format_literal_zone, names=("epochMilli", "formatPattern", "timeZone"),
-       example=("TIMESTAMPTOSTRING(0, 'HH:mm', 'Asia/Kolkata')", "05:30"))(timestamp_text)  # fmt: skip
+@scalar("TIMESTAMPTOSTRING", BIGINT, STRING, returns=STRING, primitive=(0,), category=TIMES,
+        spelling="timestamptostring", specialize=specialize_format(SERVER_ZONE),
+        names=("epochMilli", "formatPattern"), example=("TIMESTAMPTOSTRING(0, 'yyyy')", "1970"))  # fmt: skip
+def timestamp_to_string(epoch_milli: int, pattern: str) -> str:
+    """Milliseconds since 1970 as text; FORMAT_TIMESTAMP has taken its place."""
+    return timestamp_text(epoch_milli, pattern, SERVER_ZONE)
+
+
+@scalar("TIMESTAMPTOSTRING", BIGINT, STRING, STRING, returns=STRING, primitive=(0,), category=TIMES,
+        specialize=specialize_format_literal_zone, names=("epochMilli", "formatPattern", "timeZone"),
+        example=("TIMESTAMPTOSTRING(0, 'HH:mm', 'Asia/Kolkata')", "05:30"))  # fmt: skip
+def timestamp_to_string_zone(epoch_milli: int, pattern: str, zone: str) -> str:
+    """Milliseconds since 1970 as text in a time zone; FORMAT_TIMESTAMP has taken its place."""
+    return timestamp_text(epoch_milli, pattern, zone)
 
 
 def date_text(days: int, pattern: str) -> str:
@@ -136,8 +142,8 @@ def format_date(date: int, pattern: str) -> str:
     return date_text(date, pattern)
 
 
-@scalar("DATETOSTRING", INTEGER, STRING, returns=STRING, primitive=(0,), category=TIMES, spelling="datetostring",
-        specialize=specialize_date, names=("epochDays", "formatPattern"),
+@scalar("DATETOSTRING", INTEGER, STRING, returns=STRING, primitive=(0,), category=TIMES,
+        spelling="datetostring", specialize=specialize_date, names=("epochDays", "formatPattern"),
         example=("DATETOSTRING(0, 'yyyy')", "1970"))  # fmt: skip
 def date_to_string(epoch_days: int, pattern: str) -> str:
     """Days since 1970 as text; FORMAT_DATE has taken its place."""
@@ -145,7 +151,8 @@ def date_to_string(epoch_days: int, pattern: str) -> str:
 
 
 @scalar("FORMAT_TIME", TIME, STRING, returns=STRING, category=TIMES, spelling="format_time",
-        names=("time", "formatPattern"), example=("FORMAT_TIME(PARSE_TIME('13:05', 'HH:mm'), 'h:mm a')", "1:05 PM"))  # fmt: skip
+        names=("time", "formatPattern"),
+        example=("FORMAT_TIME(PARSE_TIME('13:05', 'HH:mm'), 'h:mm a')", "1:05 PM"))  # fmt: skip
 def format_time(time: int, pattern: str) -> str:
     """A TIME as text by a java.time pattern."""
     return printed(compile_pattern(pattern), Moment(None, time))
@@ -224,8 +231,10 @@ def string_to_timestamp(text: str, pattern: str) -> int:
 
 
 @scalar("STRINGTOTIMESTAMP", STRING, STRING, STRING, returns=BIGINT, nulls="pass", category=TIMES,
-        specialize=by_text_zone, primitive=(0, 1, 2), names=("formattedTimestamp", "formatPattern", "timeZone"),
-        example=("STRINGTOTIMESTAMP('1970-01-01 05:30', 'yyyy-MM-dd HH:mm', 'Asia/Kolkata')", 0))  # fmt: skip
+        specialize=by_text_zone, primitive=(0, 1, 2),
+        names=("formattedTimestamp", "formatPattern", "timeZone"),
+        example=("STRINGTOTIMESTAMP('1970-01-01 05:30', 'yyyy-MM-dd HH:mm', 'Asia/Kolkata')",
+                 0))  # fmt: skip
 def string_to_timestamp_zone(text: str, pattern: str, zone: str) -> int:
     """A text as milliseconds since 1970 in a time zone; PARSE_TIMESTAMP has taken its place."""
     return text_timestamp(text, pattern, zone)

@@ -120,7 +120,8 @@ def url_extract_fragment(input: str) -> str | None:
 
 
 @scalar("URL_EXTRACT_PARAMETER", STRING, STRING, returns=STRING, category="URL",
-        spelling="url_extract_parameter", example=("URL_EXTRACT_PARAMETER('http://a.b/?c=d&e=f', 'e')", "f"))  # fmt: skip
+        spelling="url_extract_parameter",
+        example=("URL_EXTRACT_PARAMETER('http://a.b/?c=d&e=f', 'e')", "f"))  # fmt: skip
 def url_extract_parameter(input: str, to_extract: str) -> str | None:
     """A parameter of a URL's query."""
     for pair in (parse(input).query or "").split("&"):

@@ -21,18 +21,22 @@ GENERIC = {
     "America/Chicago": "Central", "America/Winnipeg": "Central", "America/Denver": "Mountain",
     "America/Phoenix": "Mountain", "America/Edmonton": "Mountain", "America/Los_Angeles": "Pacific",
     "America/Vancouver": "Pacific", "America/Anchorage": "Alaska", "America/Halifax": "Atlantic",
-    "Europe/Paris": "Central European", "Europe/Berlin": "Central European", "Europe/Madrid": "Central European",
-    "Europe/Rome": "Central European", "Europe/Amsterdam": "Central European", "Europe/Brussels": "Central European",
-    "Europe/Vienna": "Central European", "Europe/Zurich": "Central European", "Europe/Prague": "Central European",
-    "Europe/Warsaw": "Central European", "Europe/Stockholm": "Central European", "Europe/Oslo": "Central European",
+    "Europe/Paris": "Central European", "Europe/Berlin": "Central European",
+    "Europe/Madrid": "Central European", "Europe/Rome": "Central European",
+    "Europe/Amsterdam": "Central European", "Europe/Brussels": "Central European",
+    "Europe/Vienna": "Central European", "Europe/Zurich": "Central European",
+    "Europe/Prague": "Central European", "Europe/Warsaw": "Central European",
+    "Europe/Stockholm": "Central European", "Europe/Oslo": "Central European",
     "Europe/Copenhagen": "Central European", "Europe/Budapest": "Central European",
-    "Europe/Athens": "Eastern European", "Europe/Helsinki": "Eastern European", "Europe/Kiev": "Eastern European",
-    "Europe/Bucharest": "Eastern European", "Europe/Sofia": "Eastern European", "Europe/Lisbon": "Western European",
-    "Europe/Moscow": "Moscow", "Asia/Kolkata": "India", "Asia/Calcutta": "India", "Asia/Tokyo": "Japan",
-    "Asia/Shanghai": "China", "Asia/Hong_Kong": "Hong Kong", "Asia/Singapore": "Singapore", "Asia/Seoul": "Korean",
+    "Europe/Athens": "Eastern European", "Europe/Helsinki": "Eastern European",
+    "Europe/Kiev": "Eastern European", "Europe/Bucharest": "Eastern European",
+    "Europe/Sofia": "Eastern European", "Europe/Lisbon": "Western European", "Europe/Moscow": "Moscow",
+    "Asia/Kolkata": "India", "Asia/Calcutta": "India", "Asia/Tokyo": "Japan", "Asia/Shanghai": "China",
+    "Asia/Hong_Kong": "Hong Kong", "Asia/Singapore": "Singapore", "Asia/Seoul": "Korean",
     "Australia/Sydney": "Australian Eastern", "Australia/Melbourne": "Australian Eastern",
     "Australia/Brisbane": "Australian Eastern", "Australia/Perth": "Australian Western",
-    "Pacific/Auckland": "New Zealand", "Africa/Johannesburg": "South Africa", "America/Sao_Paulo": "Brasilia",
+    "Pacific/Auckland": "New Zealand", "Africa/Johannesburg": "South Africa",
+    "America/Sao_Paulo": "Brasilia",
 }  # fmt: skip
 SUMMER = {"European": "Summer", "Brasilia": "Summer", "Moscow": "Summer"}
 
@@ -121,12 +125,13 @@ def generic_name(name: str, full: bool) -> str:
 
 
 ABBREVIATIONS = {
-    "EST": "America/New_York", "EDT": "America/New_York", "CST": "America/Chicago", "CDT": "America/Chicago",
-    "MST": "America/Denver", "MDT": "America/Denver", "PST": "America/Los_Angeles", "PDT": "America/Los_Angeles",
-    "CET": "Europe/Paris", "CEST": "Europe/Paris", "EET": "Europe/Athens", "EEST": "Europe/Athens",
-    "WET": "Europe/Lisbon", "WEST": "Europe/Lisbon", "BST": "Europe/London", "MSK": "Europe/Moscow",
-    "IST": "Asia/Kolkata", "JST": "Asia/Tokyo", "KST": "Asia/Seoul", "AEST": "Australia/Sydney",
-    "AEDT": "Australia/Sydney", "NZST": "Pacific/Auckland", "NZDT": "Pacific/Auckland",
+    "EST": "America/New_York", "EDT": "America/New_York", "CST": "America/Chicago",
+    "CDT": "America/Chicago", "MST": "America/Denver", "MDT": "America/Denver",
+    "PST": "America/Los_Angeles", "PDT": "America/Los_Angeles", "CET": "Europe/Paris",
+    "CEST": "Europe/Paris", "EET": "Europe/Athens", "EEST": "Europe/Athens", "WET": "Europe/Lisbon",
+    "WEST": "Europe/Lisbon", "BST": "Europe/London", "MSK": "Europe/Moscow", "IST": "Asia/Kolkata",
+    "JST": "Asia/Tokyo", "KST": "Asia/Seoul", "AEST": "Australia/Sydney", "AEDT": "Australia/Sydney",
+    "NZST": "Pacific/Auckland", "NZDT": "Pacific/Auckland",
 }  # fmt: skip
 
 
