@@ -69,7 +69,7 @@ class Expectation:
         """What the landed table has that it should not, lacks, or holds with other values."""
         text = (CASES / f"{table}.sql").read_text()
         keys = [key.strip() for key in text.split("\n", 1)[0].removeprefix("-- keys:").split(",")]
-        landed = DeltaTable(str(lake / table.replace(".", "/"))).to_pyarrow_table()
+        landed = pa.table(DeltaTable(str(lake / table.replace(".", "/"))).scan())
         self.db.register("landed_rows", _without_zones(landed))
         source = f"({LANDED_BRONZE})" if table.startswith("bronze.") else "landed_rows"
         self.db.execute(f"CREATE OR REPLACE TEMP TABLE expected AS {expected_sql or text}")

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import msgspec
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 from platform_helpers import Services
@@ -84,11 +85,11 @@ def test_dirt_is_counted_and_changes_nothing_else(tmp_path: Path) -> None:
 
 
 def rows_of(table: Path) -> int:
-    return int(DeltaTable(str(table)).to_pyarrow_table(columns=[]).num_rows)
+    return int(pa.table(DeltaTable(str(table)).scan()).num_rows)
 
 
 def stages_of(table: Path) -> dict[str, int]:
-    stages = DeltaTable(str(table)).to_pyarrow_table(columns=["stage"]).column("stage").to_pylist()
+    stages = pa.table(DeltaTable(str(table)).scan(columns=["stage"])).column("stage").to_pylist()
     return dict(Counter(stages))
 
 
