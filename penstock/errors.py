@@ -12,6 +12,9 @@
     |  |- TopicExists                it is there with other settings
     |  |- LogUnavailable             full disk, read-only folder, corrupt or foreign file
     |  `- Fenced                     another process took over
+    |- NoSchemaRegistry      42801   a format needs a schema registry and none is configured
+    |- CommandTimeout        50301   a request waits for a command that does not come
+    |- NotFound              40400   no such thing
     |- ServerRefused                 a ksqlDB server said no; message and code are its own
     |- ServerUnreachable             nobody answers at a URL
     |- RecordError                   one record can't be read or written; it goes to the processing log
@@ -77,10 +80,23 @@ class BadRequest(PenstockError):
 
 class QueryOnKsql(PenstockError):
     code = 40002
+    statement = ""
 
 
 class AssertFailed(PenstockError):
     code = 41700
+
+
+class NoSchemaRegistry(PenstockError):
+    code = 42801
+
+
+class CommandTimeout(PenstockError):
+    code = 50301
+
+
+class NotFound(PenstockError):
+    code = 40400
 
 
 class LogError(PenstockError):
