@@ -225,9 +225,7 @@ def test_applying_twice_changes_nothing(server: Server) -> None:
 
 @needs_server
 def test_another_definition_stops_at_its_line(server: Server) -> None:
-    server.applied(
-        "CREATE STREAM other (a INT) WITH (kafka_topic='other', partitions=1, value_format='JSON');"
-    )
+    server.applied("CREATE STREAM other (a INT) WITH (kafka_topic='o', partitions=1, value_format='JSON');")
     (server.folder / "bad.ksql").write_text(
         "-- first line\nCREATE STREAM other (b INT) WITH (kafka_topic='o', value_format='JSON');"
     )

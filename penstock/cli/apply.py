@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 NAME = r"(?P<name>`(?:[^`]|``)*`|\"[^\"]*\"|[\w.@-]+)"
 STRING = r"'(?P<name>(?:[^']|'')*)'"
 VALUE = r"'(?P<value>(?:[^']|'')*)'"
+VARIABLE = re.compile(r"\$\{(?P<name>\w+)\}")
 EXISTS = re.compile(r"already exists|already registered|already in use", re.IGNORECASE)
 
 
@@ -76,6 +77,12 @@ class Task:
     @property
     def name(self) -> str:
         return self.found["name"] if self.found else ""
+
+    @property
+    def text(self) -> str:
+        """The statement with its variables filled in, for comparing; the server fills in its own."""
+        known = self.session.variables
+        return VARIABLE.sub(lambda found: known.get(found["name"], found[0]), self.piece.text)
 
     def done(self, action: str, detail: str = "") -> Done:
         return Done(self.piece, self.kind, self.name, action, detail)
@@ -129,7 +136,7 @@ def create(task: Task) -> Done:
         if not EXISTS.search(error.message):
             raise
         standing = STANDING[task.kind](task)
-        if standing is not None and not same_definition(error.statement or task.piece.text, standing):
+        if standing is not None and not same(task, error.statement or task.text, standing):
             raise StatementError(
                 f"{task.name} is there already with another definition: {one_line(standing)} "
                 "Drop it first, or write CREATE OR REPLACE where the change allows it."
@@ -137,14 +144,18 @@ def create(task: Task) -> Done:
         return task.done("unchanged")
 
 
+def same(task: Task, ours: str, standing: str) -> bool:
+    """A server spells what it refuses canonically, but for an INSERT whose id is taken: there ours is raw."""
+    as_written = task.kind == "QUERY" and same_query(task.text, standing)
+    return as_written or same_definition(ours, standing)
+
+
 def insert_query(task: Task) -> Done:
     """A second INSERT query would write every row twice: look for a running one with the same text."""
     assert task.found
     if task.found["id"]:
         return create(task)
-    twins = (
-        each for each in running_queries(task.client) if same_query(task.piece.text, each["queryString"])
-    )
+    twins = (each for each in running_queries(task.client) if same_query(task.text, each["queryString"]))
     twin = next(twins, None)
     return task.done("unchanged", twin["id"]) if twin else send(task, "created")
 
