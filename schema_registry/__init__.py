@@ -2,5 +2,5 @@
 
     service.py -> app.py -> registry.py -> store.py -> the topic `_schemas`
                               |
-                              `-> kinds.py: avro.py, json_schema.py, protobuf.py   (schemas.py: what a kind promises)
+                              `-> kinds.py: avro.py, json_schema.py, protobuf.py   (schemas.py: their promise)
 """

@@ -38,7 +38,7 @@ class InvalidSchema(PenstockError):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A schema that another one uses by `name`: the name of a type (Avro), a URI (JSON), a file (Protobuf)."""
+    """A schema used by another under `name`: a type's name (Avro), a URI (JSON), a file (Protobuf)."""
 
     name: str
     subject: str
