@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 READY_WAIT_S = 60.0
 # What Penstock writes in its folder; --fresh takes away nothing else.
-OWN = ("log.db", "log.db-wal", "log.db-shm", "lake", "logs", "up.lock")
+OWN = ("log.db*", "lake", "logs")
 
 
 @dataclass(slots=True)
@@ -104,7 +104,7 @@ def demo(
 
 def make_room(platform: Platform, fresh: bool) -> None:
     """An earlier run's data would be counted twice: remove it, when that is wanted."""
-    there = [platform.dir / name for name in OWN if (platform.dir / name).exists()]
+    there = [path for pattern in OWN for path in platform.dir.glob(pattern)]
     if not (platform.dir / settings.LOG_FILE).exists():
         return
     if not fresh and not (sys.stdin.isatty() and click.confirm(f"Remove what stands in {platform.dir}?")):

@@ -19,6 +19,7 @@ from penstock.cli.script import normal, pieces
 Entity = dict[str, Any]
 Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
 
+QUERY = re.compile(r"SELECT\b")
 ENDLESS = re.compile(r"\bEMIT (?:CHANGES|FINAL)\b")
 ROWS_AS_TABLE_MAX = 1000
 
@@ -151,7 +152,7 @@ def sql(
     with connect(url, user, password) as client:
         for piece in pieces(Path("statement"), text if text.rstrip().endswith(";") else text + ";"):
             plain = normal(piece.text)
-            if plain.startswith("SELECT "):
+            if QUERY.match(plain):
                 with client.query(piece.text, settings) as (header, rows):
                     if ENDLESS.search(plain):
                         show_each(header.names, rows, output)
