@@ -109,6 +109,12 @@ def test_a_refusal(case: Any) -> None:
 # --- aggregates ---------------------------------------------------------------------------------------
 
 
+def filled(template: str, names: dict[str, str]) -> str:
+    for name, source in names.items():
+        template = template.replace("{" + name + "}", source)
+    return template
+
+
 class Group:
     """One group: the recipe's text compiled with a list as state."""
 
@@ -124,17 +130,15 @@ class Group:
         arguments = ", ".join(f"x{at}" for at in range(len(bound.parameters)))
         names = {f"x{at}": f"x{at}" for at in range(len(bound.parameters))}
         names |= {f"s{at}": f"st[{at}]" for at in slots} | {f"t{at}": f"other[{at}]" for at in slots}
-        initial = ", ".join(slot.initial.format(**names) for slot in bound.slots)
+        initial = ", ".join(filled(slot.initial, names) for slot in bound.slots)
         parts = [
             f"def initial():\n    return [{initial}]",
-            f"def result(st):\n    return {bound.result.format(**names)}",
-            f"def add(st, {arguments}):\n" + textwrap.indent(bound.add.format(**names), "    "),
-            "def merge(st, other):\n" + textwrap.indent((bound.merge or "pass").format(**names), "    "),
+            f"def result(st):\n    return {filled(bound.result, names)}",
+            f"def add(st, {arguments}):\n" + textwrap.indent(filled(bound.add, names), "    "),
+            "def merge(st, other):\n" + textwrap.indent(filled(bound.merge or "pass", names), "    "),
         ]
         if bound.undo:
-            parts.append(
-                f"def undo(st, {arguments}):\n" + textwrap.indent(bound.undo.format(**names), "    ")
-            )
+            parts.append(f"def undo(st, {arguments}):\n" + textwrap.indent(filled(bound.undo, names), "    "))
         return "\n".join(parts)
 
     def add(self, row: list[Any]) -> None:
@@ -181,7 +185,8 @@ def bound_of(case: Any) -> BoundAggregate:
     function = find_aggregate(case["function"])
     assert function is not None
     literals = {int(at): value for at, value in case.get("literals", {}).items()}
-    return function.bind([parse_type(text) for text in case["types"]], literals)
+    types = [parse_type(text) for text in case["types"]]
+    return function.bind(types, literals, properties=case.get("properties"))
 
 
 @named(cases("aggregates"))
@@ -326,6 +331,37 @@ def test_what_was_printed_is_read_back(instant: int) -> None:
     ):
         text = times.timestamp_text(instant, pattern, "UTC")
         assert times.text_timestamp(text, pattern) == instant, (pattern, text)
+
+
+TEXTS = st.from_regex(
+    r"[0-9]{4}-[0-3][0-9]-[0-9]{2} [0-2][0-9]:[0-6][0-9](:[0-6][0-9](\\.[0-9]{1,4})?)?", fullmatch=True
+)
+READ = (
+    "yyyy-MM-dd HH:mm",
+    "yyyy-MM-dd HH:mm:ss",
+    "uuuu-MM-dd HH:mm:ss.SSS",
+    "yyyy-MM-dd HH:mm:ss.S",
+    "yyyy-dd-MM HH:mm",
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(TEXTS, st.sampled_from(READ))
+def test_a_plain_pattern_reads_the_same(text: str, pattern: str) -> None:
+    function = find_scalar("PARSE_TIMESTAMP")
+    assert function is not None
+    bound = function.bind([STRING, STRING])
+    assert bound.specialize is not None
+    quick = bound.specialize({1: pattern})
+    assert quick is not None and java_parse.plain_instant(pattern)
+    assert outcome(quick, text, pattern) == outcome(bound.call, text, pattern)
+
+
+def outcome(call: Any, *arguments: Any) -> Any:
+    try:
+        return call(*arguments)
+    except ValueError as error:
+        return str(error)
 
 
 def test_a_memo_is_bounded() -> None:

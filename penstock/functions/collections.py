@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from penstock.functions.java_numbers import decimal_text, double_text
@@ -240,6 +241,7 @@ for kind in (INTEGER, BIGINT):
 # --- maps ---------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=10_000)
 def java_hash(text: str) -> int:
     """String.hashCode with HashMap's spreading."""
     found = 0
@@ -249,9 +251,12 @@ def java_hash(text: str) -> int:
 
 
 def in_hash_order(keys: Iterable[Any]) -> list[Any]:
-    """Keys as a java.util.HashMap of this many entries iterates over them."""
+    """Text keys as a java.util.HashMap of this many entries iterates over them; others as they come."""
     every = list(keys)
-    buckets = 16
+    if not all(isinstance(key, str) for key in every):
+        return every
+    # ksqlDB gives the maps it reads room for their entries: a power of two, doubled when 3/4 full.
+    buckets = 1
     while len(every) > buckets * 3 // 4:
         buckets *= 2
     return sorted(every, key=lambda key: java_hash(key) & buckets - 1)

@@ -5,7 +5,7 @@ A result is a copy: the row that was sent must not change when the group goes on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from penstock.errors import StatementError
@@ -48,12 +48,18 @@ def list_of(kind: SqlType) -> Any:
     return python_type(Array(kind))
 
 
-@aggregate("COLLECT_LIST", T, returns=Array(T))
-def collect_list(kinds: Kinds, literals: Literals) -> Recipe:
+def within(properties: Mapping[str, Any], name: str, add: str) -> str:
+    """The statement as it is, or only while the state is below the limit that a property sets."""
+    limit = properties.get(f"ksql.functions.{name}.limit")
+    return add if limit is None else f"if len({{s0}}) < {int(limit)}:\n    " + add.replace("\n", "\n    ")
+
+
+@aggregate("COLLECT_LIST", T, returns=Array(T), configured=True)
+def collect_list(kinds: Kinds, literals: Literals, properties: Mapping[str, Any]) -> Recipe:
     """All values in order of arrival, NULLs too."""
     return Recipe(
         (Slot("[]", list_of(kinds[0])),),
-        add="{s0}.append({x0})",
+        add=within(properties, "collect_list", "{s0}.append({x0})"),
         undo="agg_remove_last({s0}, {x0})",
         merge="{s0}.extend({t0})",
         result="{s0}[:]",
@@ -69,20 +75,20 @@ def remove_last(values: list[Any], value: Any) -> None:
             return
 
 
-@aggregate("COLLECT_SET", T, returns=Array(T))
-def collect_set(kinds: Kinds, literals: Literals) -> Recipe:
+@aggregate("COLLECT_SET", T, returns=Array(T), configured=True)
+def collect_set(kinds: Kinds, literals: Literals, properties: Mapping[str, Any]) -> Recipe:
     """The distinct values in order of arrival, NULL too."""
     kind = kinds[0]
     if not hashable(kind):
         return Recipe(
             (Slot("[]", list_of(kind)),),
-            add="if {x0} not in {s0}:\n    {s0}.append({x0})",
+            add=within(properties, "collect_set", "if {x0} not in {s0}:\n    {s0}.append({x0})"),
             merge="{s0}.extend([_each for _each in {t0} if _each not in {s0}])",
             result="{s0}[:]",
         )
     return Recipe(
-        (Slot("{{}}", counts_by(kind, bool)),),
-        add="{s0}[{x0}] = True",
+        (Slot("dict()", counts_by(kind, bool)),),
+        add=within(properties, "collect_set", "{s0}[{x0}] = True"),
         merge="{s0}.update({t0})",
         result="list({s0})",
     )
@@ -92,7 +98,7 @@ def collect_set(kinds: Kinds, literals: Literals) -> Recipe:
 def histogram(kinds: Kinds, literals: Literals) -> Recipe:
     """How often each value came; values beyond the first 1000 distinct ones are not counted."""
     return Recipe(
-        (Slot("{{}}", dict[str | None, int]),),
+        (Slot("dict()", dict[str | None, int]),),
         add="if {x0} in {s0}:\n    {s0}[{x0}] += 1\n"
         f"elif len({{s0}}) < {HISTOGRAM_KEYS_MAX}:\n    {{s0}}[{{x0}}] = 1",
         undo="if {x0} in {s0}:\n    {s0}[{x0}] -= 1\n    if not {s0}[{x0}]:\n        del {s0}[{x0}]",
@@ -117,7 +123,7 @@ def attr(kinds: Kinds, literals: Literals) -> Recipe:
     if not hashable(kind):
         return attr_by_equality(kind)
     return Recipe(
-        (Slot("{{}}", counts_by(kind, int)),),
+        (Slot("dict()", counts_by(kind, int)),),
         add="{s0}[{x0}] = {s0}.get({x0}, 0) + 1",
         undo="if {s0}.get({x0}, 0) > 1:\n    {s0}[{x0}] -= 1\nelse:\n    {s0}.pop({x0}, None)",
         merge="for _each in {t0}:\n    {s0}[_each] = {s0}.get(_each, 0) + {t0}[_each]",

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 
 from penstock.functions import zones
 from penstock.functions.java_time import (
@@ -396,3 +397,61 @@ def partial_days(fields: Fields) -> int:
         start = fields["D"] - 1
     base = datetime.date.fromordinal(start + EPOCH_ORDINAL)
     return year_month_day(fields.get("u", base.year), fields.get("M", base.month), fields.get("d", base.day))
+
+
+# --- the usual patterns, quickly ----------------------------------------------------------------------
+
+PLAIN = {"y": 4, "u": 4, "M": 2, "d": 2, "H": 2, "m": 2, "s": 2}
+PLAIN_GROUPS = {"y": "y", "u": "y", "M": "M", "d": "d", "H": "H", "m": "m", "s": "s", "S": "n"}
+
+
+def plain_instant(pattern: str) -> Callable[[str], int | None] | None:
+    """For patterns of plain digits from the year down: a reader of UTC texts without the fields between.
+
+    The reader gives None for what it does not take at once; parse() then decides.
+    """
+    source, seen = "", set()
+    for step in compile_pattern(pattern):
+        if isinstance(step, Text):
+            source += re.escape(step.text)
+            continue
+        if (
+            isinstance(step, Optional)
+            or step.width
+            or (step.letter != "S" and PLAIN.get(step.letter) != step.count)
+        ):
+            return None
+        name = PLAIN_GROUPS[step.letter]
+        if name in seen:
+            return None
+        seen.add(name)
+        source += f"(?P<{name}>[0-9]{{{step.count}}})"
+    return plain_reader(source, seen) if {"y", "M", "d"} <= seen and no_gap(seen) else None
+
+
+def no_gap(seen: set[str]) -> bool:
+    """Each unit below the hour stands with the one above it."""
+    return all(upper in seen for upper, lower in ("Hm", "ms", "sn") if lower in seen)
+
+
+def plain_reader(source: str, seen: set[str]) -> Callable[[str], int | None]:
+    # Units that the pattern leaves out become empty groups, so that there are always seven.
+    source += "".join(f"(?P<{name}>)" for name in "Hmsn" if name not in seen)
+    regex = re.compile(source)
+    wanted = itemgetter(*(regex.groupindex[name] - 1 for name in "yMdHmsn"))
+
+    def read(text: str) -> int | None:
+        found = regex.fullmatch(text)
+        if found is None:
+            return None
+        year, month, day, hour, minute, second, part = wanted(found.groups())
+        try:
+            days = datetime.date(int(year), int(month), int(day)).toordinal() - EPOCH_ORDINAL
+        except ValueError:
+            return None
+        if hour > "23" or minute > "59" or second > "59":
+            return None
+        seconds = int(hour or 0) * 3600 + int(minute or 0) * 60 + int(second or 0)
+        return days * DAY_MS + seconds * 1000 + (int((part + "00")[:3]) if part else 0)
+
+    return read

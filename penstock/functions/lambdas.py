@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from penstock.functions.collections import in_hash_order
 from penstock.functions.patterns import K, LambdaOf, R, S, T, V
 from penstock.functions.registry import scalar
 from penstock.types import BOOLEAN, Array, Map
@@ -77,6 +78,6 @@ def reduce_map(entries: dict[Any, Any] | None, state: Any, step: Step) -> Any:
     """A state carried through all entries by a lambda."""
     if state is None or entries is None:
         return state
-    for key, value in entries.items():
-        state = step(state, key, value)
+    for key in in_hash_order(entries):
+        state = step(state, key, entries[key])
     return state

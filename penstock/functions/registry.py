@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from penstock.errors import StatementError
+from penstock.functions.bound import BoundAggregate, BoundScalar, BoundTable, Recipe, Slot
 from penstock.functions.patterns import (
     Argument,
     Bindings,
@@ -29,93 +30,41 @@ from penstock.functions.patterns import (
 )
 from penstock.types import SqlType
 
+__all__ = [
+    "AggregateFunction",
+    "BoundAggregate",
+    "BoundScalar",
+    "BoundTable",
+    "Function",
+    "FunctionName",
+    "Overload",
+    "Recipe",
+    "ScalarFunction",
+    "Slot",
+    "TableFunction",
+    "aggregate",
+    "find_aggregate",
+    "find_function",
+    "find_scalar",
+    "find_table_function",
+    "function_names",
+    "is_aggregate",
+    "is_table_function",
+    "scalar",
+    "table",
+    "unknown_function",
+]
+
 Returns = SqlType | Callable[[Sequence[Any]], SqlType]
 Specialize = Callable[[dict[int, Any]], Callable[..., Any] | None]
 Example = tuple[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class BoundScalar:
-    """One overload of a scalar function, chosen for argument types.
-
-    `parameters` are the types the arguments are cast to, one per argument (a lambda's is None, and so is an
-    interval unit's, which is passed as the milliseconds of one unit).
-    `call` is the Python function over values (see penstock.types). `nulls`:
-      "null"  any NULL argument gives NULL without a call (the default)
-      "pass"  the function is called with None and decides itself
-    `primitive` holds the positions (from 0) where NULL is an evaluation error: NULL result and a log entry.
-    `specialize`, when given, takes the arguments that are literals as {position: value} and returns a
-    faster call for them (all arguments are still passed) or None.
-    `deterministic` False (UUID, UNIX_TIMESTAMP()) forbids sharing between equal calls.
-    """
-
-    name: str
-    parameters: tuple[SqlType | None, ...]
-    returns: SqlType
-    call: Callable[..., Any] = field(compare=False)
-    nulls: str = "null"
-    primitive: frozenset[int] = frozenset()
-    specialize: Callable[[dict[int, Any]], Callable[..., Any] | None] | None = field(
-        default=None, compare=False
-    )
-    deterministic: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """One value of a group's state: its first value as Python source, and how msgspec restores it."""
-
-    initial: str
-    type: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How an aggregate works, as Python text for the generated loop.
-
-    `add`, `undo`, `merge` are statements, `result` an expression. {s0}, {s1}... are the slots of the group,
-    {x0}, {x1}... the argument values (they may be None), {t0}... the slots of the later session in a merge.
-    `helpers` are the functions and classes the text calls by name.
-    """
-
-    slots: tuple[Slot, ...]
-    add: str
-    merge: str
-    result: str = "{s0}"
-    undo: str | None = None
-    helpers: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class BoundAggregate:
-    """One overload of an aggregate; `parameters` are the types of the arguments that are not literals."""
-
-    name: str
-    parameters: tuple[SqlType, ...]
-    returns: SqlType
-    slots: tuple[Slot, ...] = field(compare=False)
-    add: str
-    undo: str | None
-    merge: str | None
-    result: str
-    helpers: Mapping[str, Any] = field(compare=False)
-    literals: tuple[Any, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class BoundTable:
-    """One overload of a table function: `call` returns the list of values, one row each."""
-
-    name: str
-    parameters: tuple[SqlType, ...]
-    returns: SqlType
-    call: Callable[..., list[Any]] = field(compare=False)
-    nulls: str = "pass"
-
-
-@dataclass(frozen=True, slots=True)
 class Overload:
-    """One signature as declared. `typed`: `call` takes the argument types and gives the function for them."""
+    """One signature as declared. `typed`: `call` takes the argument types and gives the function for them.
+    `configured`: an aggregate whose recipe depends on properties (ksql.functions....).
+    """
 
     parameters: tuple[SqlType, ...]
     names: tuple[str, ...]
@@ -127,6 +76,7 @@ class Overload:
     specialize: Specialize | None = None
     deterministic: bool = True
     typed: bool = False
+    configured: bool = False
     example: Example | None = None
 
     @property
@@ -285,6 +235,7 @@ class AggregateFunction(Function):
         argument_types: Sequence[SqlType | None],
         literals: Mapping[int, Any] | None = None,
         texts: Sequence[str] = (),
+        properties: Mapping[str, Any] | None = None,
     ) -> BoundAggregate:
         """`literals` holds the arguments that are constants by position, `texts` what each argument reads."""
         chosen = self.choose(argument_types)
@@ -297,16 +248,19 @@ class AggregateFunction(Function):
                     f"but was expression: '{text}'"
                 )
         values = tuple((literals or {})[at] for at in constant)
-        return self.bound(chosen, constant, values)
+        return self.bound(chosen, constant, values, properties or {})
 
-    def bound(self, chosen: Chosen, constant: Sequence[int], values: tuple[Any, ...]) -> BoundAggregate:
+    def bound(
+        self, chosen: Chosen, constant: Sequence[int], values: tuple[Any, ...], properties: Mapping[str, Any]
+    ) -> BoundAggregate:
         try:
             every = chosen.parameters()
             parameters = tuple(kind for at, kind in enumerate(every) if at not in constant and kind)
             returns = chosen.returns()
         except Unbound:
             raise self.no_match(chosen.arguments) from None
-        recipe: Recipe = chosen.overload.call(parameters, values)
+        more = (properties,) if chosen.overload.configured else ()
+        recipe: Recipe = chosen.overload.call(parameters, values, *more)
         return BoundAggregate(
             name=self.name,
             parameters=parameters,
@@ -416,14 +370,18 @@ def scalar(
 
 
 def aggregate(
-    name: str, *parameters: SqlType, returns: Returns, names: Sequence[str] = ()
+    name: str, *parameters: SqlType, returns: Returns, names: Sequence[str] = (), configured: bool = False
 ) -> Callable[[Declared], Declared]:
-    """Declare one signature of an aggregate over a function (types, literals) -> Recipe."""
+    """Declare one signature of an aggregate over a function (types, literals) -> Recipe.
+
+    With `configured` the function also takes the properties of the statement.
+    """
 
     def declare(call: Declared) -> Declared:
         labels = tuple(names) or tuple(f"val{at + 1}" for at in range(len(parameters)))
         variadic = any(label.startswith("*") for label in labels)
-        AGGREGATES.declare(name, Overload(parameters, labels, returns, call, variadic), "AGGREGATE")
+        overload = Overload(parameters, labels, returns, call, variadic, configured=configured)
+        AGGREGATES.declare(name, overload, "AGGREGATE")
         return call
 
     return declare
