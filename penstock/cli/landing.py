@@ -62,7 +62,7 @@ def wait_until_landed(
     moved_s = time.monotonic()
     while True:
         groups = {each.group: each for each in every_group(log)}
-        ends = {topic: sum(log.end_offsets(topic).values()) for each in expected for topic in each.topics}
+        ends = ends_of(log, {topic for each in expected for topic in each.topics})
         behind = readers_behind(expected, groups, ends)
         on_look(behind)
         now = (behind, ends, {name: each.read for name, each in groups.items()})
@@ -77,6 +77,12 @@ def wait_until_landed(
             )
         before = now
         log.wait(LOOK_S)
+
+
+def ends_of(log: Log, topics: Iterable[str]) -> dict[str, int]:
+    """Records ever written to each topic; a topic that its writer has not made yet holds none."""
+    known = log.topics()
+    return {topic: sum(log.end_offsets(topic).values()) for topic in topics if topic in known}
 
 
 def expected_queries(client: KsqlClient) -> list[Expected]:
