@@ -44,7 +44,7 @@ class AggregateProgram:
         group = [part.type for part in step.group]
         self.store: GroupState | SessionState = _store(step, group, slots)
         self.emission = Emission(
-            plan, step, having if isinstance(having, Having) else None, query_id, code.topic
+            plan, step, having if isinstance(having, Having) else None, query_id, code.topic, cached
         )
         outputs = [("GROUP BY", part) for part in step.group]
         outputs += [(call.function.name, argument) for call in step.calls for argument in call.arguments]

@@ -24,9 +24,16 @@ class Emission:
     """Writes and runs the code that turns a state `st` of group `g` in window [ws, we] into a row."""
 
     def __init__(
-        self, plan: QueryPlan, step: Aggregate, having: Having | None, query_id: str, topic: str
+        self,
+        plan: QueryPlan,
+        step: Aggregate,
+        having: Having | None,
+        query_id: str,
+        topic: str,
+        cached: bool,
     ) -> None:
         self.plan = plan
+        self.cached = cached
         self.step = step
         self.having = having
         self.window = step.window
@@ -48,12 +55,18 @@ class Emission:
         body.add(*self.lines)
 
     def write_session_rows(self, body: Text) -> None:
-        """Emit what the update left pending: tombstones of merged sessions, then the session."""
+        """Emit what the updates left: tombstones of merged sessions, then the sessions.
+
+        With a cache a session that came back with the same bounds is one that was emitted and has changed.
+        """
+        with body.block("for old in store.tombstones:"):
+            if self.cached:
+                body.add("back = store.pending.get(old)")
+                body.add("if back is not None: back[1] = True; continue")
+            body.add("add_key(old); add_row(None); add_ts(old[2])")
         with body.block("for (g, ws, we), st in store.pending.items():"):
-            body.add("if st is None:", "    add_key((g, ws, we)); add_row(None); add_ts(we)")
-            with body.block("else:"):
-                body.add(*self.lines)
-        body.add("store.pending.clear()")
+            body.add(*self.lines)
+        body.add("store.pending.clear()", "store.tombstones.clear()")
 
     def flush(self, store: GroupState | SessionState, out: Output, errors: list[Entry]) -> None:
         self.function(store, out, errors)

@@ -1,7 +1,7 @@
 """SESSION windows: a row joins every session of its key within the gap, and they become one.
 
 In:  `g`, `ts0`, `stream_time` and the store. Out: the session [start, end, st] that holds the row, and in
-`store.pending` the tombstones of the sessions it replaced, in front of the new one.
+`store.pending`, and in `store.tombstones` the sessions it replaced that had been emitted.
 
     gap 5     0....5....10...15...20
               [--A--]         [-B-]          a row at 10 is within 5 of A's end and of B's start:
@@ -77,4 +77,4 @@ class SessionMerger:
         """A session nobody has seen yet just goes; one that was emitted goes with a tombstone."""
         store.pending.pop((g, start, end), None)
         if state[1]:
-            store.pending[g, start, end] = None
+            store.tombstones[g, start, end] = None

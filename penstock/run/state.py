@@ -109,7 +109,8 @@ class SessionState:
     def __init__(self, group: Sequence[SqlType], slots: Sequence[Slot], kept_ms: int) -> None:
         self.groups: dict[Any, list[list[Any]]] = {}
         self.touched: dict[Any, None] = {}
-        self.pending: dict[tuple[Any, int, int], list[Any] | None] = {}
+        self.pending: dict[tuple[Any, int, int], list[Any]] = {}
+        self.tombstones: dict[tuple[Any, int, int], None] = {}
         self.stream_time = -1
         self.late = 0
         self.kept_ms = kept_ms
@@ -153,6 +154,7 @@ class SessionState:
         self.groups.clear()
         self.touched.clear()
         self.pending.clear()
+        self.tombstones.clear()
 
     def _expire(self) -> None:
         """Forget closed sessions, at most once in a tenth of the time they are kept."""
