@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 from ports import free_port
 
-from penstock.cli.definitions import same_definition, same_query
+from penstock.cli.definitions import same_definition
 from penstock.cli.landing import Expected, readers_behind
 from penstock.cli.main import COMMANDS
 from penstock.cli.progress import behind_of, by_service
+from penstock.cli.queries import same_query
 from penstock.cli.script import normal, pieces
 from penstock.cli.services import duration
 
@@ -59,8 +60,8 @@ def test_same_definition(case: dict[str, Any]) -> None:
 
 
 @cases("queries")
-def test_same_query_sees_through_spelling_only(case: dict[str, Any]) -> None:
-    assert same_query(case["ours"], case["theirs"]) is case["same"]
+def test_same_query(case: dict[str, Any]) -> None:
+    assert same_query(case["ours"], case["theirs"], case.get("variables")) is case["same"]
 
 
 # --- how far readers are -------------------------------------------------------------------------------

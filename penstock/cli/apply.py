@@ -4,7 +4,7 @@ In:  .ksql files, a server's URL (Penstock's own or a real ksqlDB). Out: a table
 
     SET, DEFINE        kept here, sent along with every later statement, over all files of one apply
     CREATE ...         sent; "already exists" + the same definition is `unchanged`, another one stops
-    INSERT ... SELECT  with a QUERY_ID as CREATE; without, left out when a query with its text is running
+    INSERT ... SELECT  with a QUERY_ID as CREATE; without, left out when a query that means the same runs
     all else           sent
 
 The first refusal stops: what came before stays, and applying again goes on from there.
@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from penstock.cli.definitions import same_definition, same_query
+from penstock.cli.definitions import same_definition
 from penstock.cli.options import connect, output_option, server_options
 from penstock.cli.output import show
+from penstock.cli.queries import same_query
 from penstock.cli.script import Piece, ksql_files, normal, pieces
 from penstock.errors import PenstockError, ServerRefused, SettingError, StatementError
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 NAME = r"(?P<name>`(?:[^`]|``)*`|\"[^\"]*\"|[\w.@-]+)"
 STRING = r"'(?P<name>(?:[^']|'')*)'"
 VALUE = r"'(?P<value>(?:[^']|'')*)'"
-VARIABLE = re.compile(r"\$\{(?P<name>\w+)\}")
 EXISTS = re.compile(r"already exists|already registered|already in use", re.IGNORECASE)
 
 
@@ -77,12 +77,6 @@ class Task:
     @property
     def name(self) -> str:
         return self.found["name"] if self.found else ""
-
-    @property
-    def text(self) -> str:
-        """The statement with its variables filled in, for comparing; the server fills in its own."""
-        known = self.session.variables
-        return VARIABLE.sub(lambda found: known.get(found["name"], found[0]), self.piece.text)
 
     def done(self, action: str, detail: str = "") -> Done:
         return Done(self.piece, self.kind, self.name, action, detail)
@@ -136,7 +130,7 @@ def create(task: Task) -> Done:
         if not EXISTS.search(error.message):
             raise
         standing = STANDING[task.kind](task)
-        if standing is not None and not same(task, error.statement or task.text, standing):
+        if standing is not None and not same(task, error.statement or task.piece.text, standing):
             raise StatementError(
                 f"{task.name} is there already with another definition: {one_line(standing)} "
                 "Drop it first, or write CREATE OR REPLACE where the change allows it."
@@ -146,18 +140,28 @@ def create(task: Task) -> Done:
 
 def same(task: Task, ours: str, standing: str) -> bool:
     """A server spells what it refuses canonically, but for an INSERT whose id is taken: there ours is raw."""
-    as_written = task.kind == "QUERY" and same_query(task.text, standing)
-    return as_written or same_definition(ours, standing)
+    return runs_as(task, standing) if task.kind == "QUERY" else same_definition(ours, standing)
 
 
 def insert_query(task: Task) -> Done:
-    """A second INSERT query would write every row twice: look for a running one with the same text."""
+    """A second INSERT query would write every row twice: look for a running one that means the same."""
     assert task.found
     if task.found["id"]:
         return create(task)
-    twins = (each for each in running_queries(task.client) if same_query(task.text, each["queryString"]))
-    twin = next(twins, None)
+    into = [each for each in running_queries(task.client) if unquoted_name(task.name) in each["sinks"]]
+    inserts = (each for each in into if each["queryString"].lstrip().upper().startswith("INSERT"))
+    twin = next((each for each in inserts if runs_as(task, each["queryString"])), None)
     return task.done("unchanged", twin["id"]) if twin else send(task, "created")
+
+
+def runs_as(task: Task, standing: str) -> bool:
+    try:
+        return same_query(task.piece.text, standing, task.session.variables)
+    except StatementError as error:
+        raise StatementError(
+            f"Whether this query runs already can't be told ({error}). Give it a name, by which it is known: "
+            f"INSERT INTO {task.name} WITH (QUERY_ID = '...') SELECT ..."
+        ) from error
 
 
 def source_statement(task: Task) -> str | None:
@@ -220,6 +224,10 @@ def insert_values(task: Task) -> Done:
 
 def unquoted(text: str) -> str:
     return text.replace("''", "'")
+
+
+def unquoted_name(name: str) -> str:
+    return name[1:-1].replace("``", "`") if name.startswith("`") else name
 
 
 def one_line(text: str) -> str:

@@ -48,19 +48,3 @@ def taken_apart(text: str) -> tuple[str, dict[str, str]]:
         found["name"].strip("'"): found["value"].strip() for found in PROPERTY.finditer(clause["inside"])
     }
     return f"{plain[: clause.start()].strip()} {plain[clause.end() :].strip()}".strip(), properties
-
-
-def same_query(ours: str, theirs: str) -> bool:
-    """An INSERT INTO ... SELECT without a QUERY_ID: no server spells ours, so only what differs in spelling
-    (qualifiers, aliases that repeat the name, brackets, plural units) is left out of the comparison."""
-    return bare(ours) == bare(theirs)
-
-
-def bare(text: str) -> str:
-    plain = WITH.sub(" ", normal(text))
-    plain = re.sub(r"\b\w+\.(?=[\w`])", "", plain)
-    plain = re.sub(r"[()]|\bAS\b|\bOUTER\b|\bEMIT CHANGES\b", " ", plain)
-    plain = re.sub(r"\b(SECOND|MINUTE|HOUR|DAY)S\b", r"\1", plain)
-    plain = re.sub(r"(?<=\w)(?=[,=<>+*/|])|(?<=[,=<>+*/|])(?=\w)", " ", plain)
-    plain = re.sub(r"\b(\w+) +\1\b", r"\1", re.sub(r"\s+", " ", plain))
-    return plain.strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,7 +36,6 @@ def layer_row(table: Landed, seconds: float) -> tuple[Any, ...]:
 
 
 def rejected(lake: Path) -> list[tuple[str, int]]:
-    """Reasons of unreadable records quote the record, so they are told by their first words."""
     told: Counter[str] = Counter()
     for stage, reason in columns(lake, "silver/rejected", ["stage", "reason"]):
         told[reason if stage == "quality" else f"{stage}: {first_words(reason)}"] += 1
@@ -43,8 +43,8 @@ def rejected(lake: Path) -> list[tuple[str, int]]:
 
 
 def first_words(reason: str | None) -> str:
-    line = (reason or "no reason").splitlines()[0]
-    return line if len(line) <= 60 else line[:57] + "..."
+    """What went wrong, without the value it went wrong with: `Malformed JSON` of `Malformed JSON: ...`."""
+    return re.split(r"[.:]\s", (reason or "no reason").splitlines()[0], maxsplit=1)[0]
 
 
 def top_countries(lake: Path) -> list[tuple[Any, ...]]:
