@@ -139,7 +139,10 @@ def create_cleanup_policy(node: ast.CreateSource) -> str:
 
 
 def without_inferred(node: ast.Statement) -> ast.Statement:
-    """A kept statement as a user may send it: the clean-up policy can't be given."""
+    """A kept statement as a user may send it: without the settings that only a server fills in."""
     if not isinstance(node, ast.CreateSource | ast.CreateAs):
         return node
-    return replace(node, properties=tuple(pair for pair in node.properties if pair[0] != "CLEANUP_POLICY"))
+    inferred = {"CLEANUP_POLICY"}
+    if isinstance(node, ast.CreateAs) and sink_cleanup_policy(node) == "compact":
+        inferred.add("RETENTION_MS")
+    return replace(node, properties=tuple(pair for pair in node.properties if pair[0] not in inferred))

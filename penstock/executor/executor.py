@@ -101,9 +101,10 @@ class Executor:
             self.engine.add(query.id, query.plan, query.properties)
             if query.paused:
                 self.engine.pause(query.id)
-        except PenstockError as problem:
-            logger.error("query %s can't be started: %s", query.id, problem)
-            self.failed[query.id] = str(problem)
+        except Exception as problem:
+            # One query that can't run must not keep the others, or the server, from running.
+            logger.exception("query %s can't be started: %s", query.id, problem)
+            self.failed[query.id] = str(problem) or type(problem).__name__
 
     # --- requests ------------------------------------------------------------------------------------
 

@@ -41,6 +41,7 @@ from penstock.plan.planner import plan_query
 from penstock.plan.steps import QueryPlan
 from penstock.topics.base import TOPIC_DEFAULTS, TopicInfo
 
+WRONG_EXPRESSION = "Error processing expression: "
 NO_SCHEMA_PROBLEMS = (FINDING_SOURCES, "Key format does not support", "Value format does not support")
 """Refusals of a plan that ksqlDB finds in another phase and words without its prefix."""
 
@@ -114,6 +115,8 @@ def _reworded(failure: StatementError, text: str) -> StatementError:
     message = failure.message
     if message.startswith("Invalid result type."):
         message += f"\nStatement: {text}"
+    if message.startswith(WRONG_EXPRESSION):
+        message += "\nStatement: " + message.removeprefix(WRONG_EXPRESSION).partition(". Unsupported")[0]
     if not message.startswith(NO_SCHEMA_PROBLEMS):
         message = FINDING_SCHEMA + message
     return StatementError(message, failure.at, text)

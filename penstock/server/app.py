@@ -60,6 +60,7 @@ class Service:
         self.engine = Engine(log, engine_settings, clock)
         config = Config(properties=dict(properties or {}), host=f"{host}:{port}")
         self.executor = Executor(log, self.engine, config, clock)
+        self.port = port
         self._config = HttpConfig()
         self._config.bind = [f"{host}:{port}"]
         self._config.graceful_timeout = 2.0
