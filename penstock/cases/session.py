@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 from penstock.cases.model import Case, Record
 from penstock.cases.payloads import key_bytes, key_json, value_bytes, value_json
 from penstock.errors import PenstockError
@@ -113,17 +115,11 @@ class CaseSession:
         source = self.sources.get(topic)
         if source is None or self.log.topic(topic) is None:
             return []
-        return [
-            found
-            for chunk in self._chunks(topic)
-            for at in range(len(chunk))
-            for found in [_record(source, chunk, at)]
-        ]
+        places = [(chunk, at) for chunk in self._chunks(topic) for at in range(len(chunk))]
+        return [_record(source, chunk, at) for chunk, at in places]
 
     def log_messages(self) -> list[dict[str, Any]]:
         """The processing log, decoded."""
-        import msgspec
-
         values = [value for chunk in self._chunks(PROCESSING_LOG_TOPIC) for value in chunk.values]
         return [msgspec.json.decode(value) for value in values if value is not None]
 

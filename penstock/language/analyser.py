@@ -19,6 +19,8 @@ from penstock.language.catalog import Catalog
 from penstock.language.scope import PSEUDO_COLUMNS, From, columns_of
 from penstock.language.trees import names_outside_lambdas, walk
 
+BOUNDS = ("WINDOWSTART", "WINDOWEND")
+
 __all__ = ["Analysis", "Item", "JoinOn", "analyse"]
 
 
@@ -63,7 +65,7 @@ def analyse(query: ast.Query, catalog: Catalog, *, persistent: bool) -> Analysis
     names = _Names(froms)
     joins = tuple(_join(join, index + 1, froms, names) for index, join in enumerate(query.joins))
     partition_by = _qualify_all(query.partition_by, names, "PARTITION BY")
-    items = _Items(froms, names, persistent, partition_by).expand(query)
+    items = _Items(froms, names, persistent, partition_by, query.window is not None).expand(query)
     where = _qualify(query.where, names, "WHERE")
     group_by = _qualify_all(query.group_by, names, "GROUP BY")
     having = _qualify(query.having, names, "HAVING")
@@ -150,7 +152,9 @@ class _Names:
         candidates = self._candidates(name, clause)
         if len(candidates) > 1:
             choices = " or ".join(f"{each.alias}.{name.name}" for each in candidates)
-            raise StatementError(f"Column '{name.name}' is ambiguous. Could be {choices}.", name.at)
+            raise StatementError(
+                f"{_place(name)}Column '{name.name}' is ambiguous. Could be {choices}.", name.at
+            )
         if not candidates:
             shown = f"{name.qualifier}.{name.name}" if name.qualifier else name.name
             known = [column for each in self.froms for column in columns_of(each.source)]
@@ -185,7 +189,7 @@ def _qualify(expression: ast.Expression | None, names: _Names, clause: str) -> a
 
 def _column_or_bound(name: ast.Name, names: _Names, clause: str) -> ast.Expression:
     """WINDOWSTART and WINDOWEND of a windowed aggregation belong to no source and stay as they are."""
-    is_bound = name.qualifier is None and name.name in ("WINDOWSTART", "WINDOWEND")
+    is_bound = name.qualifier is None and name.name in BOUNDS
     if is_bound and not any(each.source.window for each in names.froms):
         return ast.Name(name.name, None, at=name.at)
     return names.qualified(name, clause)
@@ -263,11 +267,13 @@ class _Items:
         names: _Names,
         persistent: bool,
         partition_by: tuple[ast.Expression, ...] | None,
+        windowed: bool,
     ) -> None:
         self.froms = froms
         self.names = names
         self.persistent = persistent
         self.partition_by = partition_by
+        self.windowed = windowed or any(each.source.window for each in froms)
         self.generated = 0
         self.taken: set[str] = set()
 
@@ -290,15 +296,16 @@ class _Items:
         if selected.alias is not None:
             self._check_alias(selected)
             return [Item(selected.alias, expression)]
-        if isinstance(expression, ast.Name):
-            if self.persistent and expression.name in ("ROWTIME", "ROWPARTITION", "ROWOFFSET"):
+        if self.persistent and isinstance(expression, ast.Name):
+            alias = self._name_alias(expression)
+            if alias in BOUNDS and self.windowed:
+                # The key of a windowed result carries its bounds already.
+                return []
+            if alias in PSEUDO_COLUMNS:
                 raise StatementError(
-                    f"Reserved column name in select: `{expression.name}`. Please remove or alias the column."
+                    f"Reserved column name in select: `{alias}`. Please remove or alias the column."
                 )
-            return [Item(self._name_alias(expression), expression)]
-        if isinstance(expression, ast.Dereference):
-            return [Item(self._free(expression.field_name), expression)]
-        return [Item(self._generate(), expression)]
+        return [Item(self._alias_of(expression), expression)]
 
     def _check_alias(self, selected: ast.SelectItem) -> None:
         if self.persistent and selected.alias in PSEUDO_COLUMNS:
@@ -314,12 +321,13 @@ class _Items:
         return f"{name.qualifier}_{name.name}" if len(carriers) > 1 else name.name
 
     def _free(self, wanted: str) -> str:
-        if wanted not in self.taken:
-            return wanted
-        number = 1
-        while f"{wanted}_{number}" in self.taken:
+        """The field's name, numbered when a column of a source or of the result has it."""
+        columns = {column.name for each in self.froms for column in each.source.schema.columns}
+        taken, number, name = self.taken | columns, 0, wanted
+        while name in taken:
             number += 1
-        return f"{wanted}_{number}"
+            name = f"{wanted}_{number}"
+        return name
 
     def _generate(self) -> str:
         known = {name for each in self.froms for name in columns_of(each.source)}
@@ -339,13 +347,13 @@ class _Items:
                     star.at,
                 )
             chosen = (self.names.aliases[star.qualifier],)
-        return [item for each in chosen for item in self._star_of(each)]
+        return [*self._computed_keys(), *(item for each in chosen for item in self._star_of(each))]
 
     def _star_of(self, each: From) -> list[Item]:
         source = each.source
         keys = [column.name for column in source.schema.key]
         values = [column.name for column in source.schema.value]
-        bounds = ["WINDOWSTART", "WINDOWEND"] if source.window and not self.persistent else []
+        bounds = [*BOUNDS] if source.window and not self.persistent else []
         order = [*keys, *bounds, *values]
         if self.partition_by is not None:
             order = self._repartitioned(each, keys, values)
@@ -363,6 +371,23 @@ class _Items:
         ]
         rest = [name for name in [*values, *keys] if name not in new]
         return new + rest
+
+    def _computed_keys(self) -> list[Item]:
+        """What PARTITION BY computes stands in front of the columns of a star."""
+        columns = {column.name for each in self.froms for column in each.source.schema.columns}
+        return [
+            Item(self._alias_of(expression), expression)
+            for expression in self.partition_by or ()
+            if not isinstance(expression, ast.Null)
+            and not (isinstance(expression, ast.Name) and expression.name in columns)
+        ]
+
+    def _alias_of(self, expression: ast.Expression) -> str:
+        if isinstance(expression, ast.Name):
+            return self._name_alias(expression)
+        if isinstance(expression, ast.Dereference):
+            return self._free(expression.field_name)
+        return self._generate()
 
     def _struct_star(self, star: ast.SelectStructStar) -> list[Item]:
         from penstock.language.resolve import resolve

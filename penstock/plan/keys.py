@@ -6,7 +6,7 @@ Source of the rules: ksqlDB's "Key requirements" and its statement errors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from penstock.errors import StatementError
@@ -17,7 +17,7 @@ from penstock.language.expressions import ColumnRef, Typed
 from penstock.language.printer import expression as shown
 from penstock.language.resolve import resolve
 from penstock.language.scope import QueryScope
-from penstock.types import Schema
+from penstock.types import Array, Map, Schema, SqlType, Struct, quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,26 +29,34 @@ class ResultKey:
     rekeyed: bool
 
 
-def result_key(analysis: Analysis, scope: QueryScope) -> ResultKey:
+def result_key(analysis: Analysis, scope: QueryScope, sink: str) -> ResultKey:
+    """`sink` is the name of the result, for messages."""
     if analysis.partition_by is not None:
-        return _partitioned(analysis, scope)
+        return _partitioned(analysis, scope, sink)
     if analysis.joins:
-        return _joined(analysis, scope)
-    return _kept(analysis, scope)
+        return _joined(analysis, scope, sink)
+    return _kept(analysis, scope, sink)
 
 
-def _kept(analysis: Analysis, scope: QueryScope) -> ResultKey:
+def key_missing(sink: str, kind: str, names: Sequence[str], last: str = "and") -> StatementError:
+    """The projection leaves key columns out; `names` are those it must have."""
+    plural = "s" if len(names) > 1 else ""
+    listed = f" {last} ".join([", ".join(names[:-1]), names[-1]]) if plural else names[0]
+    example = names[0] if last == "or" else ", ".join(names)
+    head = "s" if plural and last == "and" else ""
+    return StatementError(
+        f"Key{head} missing from projection (ie, SELECT). \nThe query used to build `{sink}` must include "
+        f"the {kind}{plural} {listed} in its projection (eg, SELECT {example}...)."
+    )
+
+
+def _kept(analysis: Analysis, scope: QueryScope, sink: str) -> ResultKey:
     source = analysis.froms[0]
     names = [ast.Name(column.name, source.alias) for column in source.source.schema.key]
     selected = [item.expression for item in analysis.items]
     for name in names:
         if name not in selected:
-            plural = "s" if len(names) > 1 else ""
-            raise StatementError(
-                f"Key{plural} missing from projection (ie, SELECT). \nThe query used to build the result "
-                f"must include the key column{plural} {' and '.join(each.name for each in names)} in its "
-                f"projection (eg, SELECT {', '.join(each.name for each in names)}...)."
-            )
+            raise key_missing(sink, "key column", [each.name for each in names])
         _check_once(name, analysis)
     return ResultKey(dict.fromkeys(names), {name: resolve(name, scope) for name in names}, False)
 
@@ -66,10 +74,10 @@ def _check_once(key: ast.Expression, analysis: Analysis) -> None:
         )
 
 
-def _partitioned(analysis: Analysis, scope: QueryScope) -> ResultKey:
+def _partitioned(analysis: Analysis, scope: QueryScope, sink: str) -> ResultKey:
     source = analysis.froms[0].source
     parts = analysis.partition_by or ()
-    if source.kind == TABLE:
+    if source.kind == TABLE and not _same_key(parts, analysis):
         raise StatementError(
             "Cannot repartition a TABLE source. If this is a join, make sure that the criteria uses the "
             f"TABLE's key column {', '.join(c.name for c in source.schema.key)} instead of "
@@ -87,11 +95,7 @@ def _partitioned(analysis: Analysis, scope: QueryScope) -> ResultKey:
     selected = {item.expression: item.alias for item in analysis.items}
     for part in parts:
         if part not in selected:
-            name = part.name if isinstance(part, ast.Name) else shown(part)
-            raise StatementError(
-                "Key missing from projection (ie, SELECT). \nThe query used to build the result must include "
-                f"the partitioning expression {name} in its projection (eg, SELECT {name}...)."
-            )
+            raise key_missing(sink, "partitioning expression", [shown(each) for each in parts])
         _check_once(part, analysis)
     return ResultKey(
         dict.fromkeys(parts),
@@ -105,7 +109,7 @@ def _same_key(parts: tuple[ast.Expression, ...], analysis: Analysis) -> bool:
     return len(parts) == len(keys) == 1 and parts[0] == ast.Name(keys[0].name, analysis.froms[0].alias)
 
 
-def _joined(analysis: Analysis, scope: QueryScope) -> ResultKey:
+def _joined(analysis: Analysis, scope: QueryScope, sink: str) -> ResultKey:
     """Any side of the last join's criterion that is a plain column may name the key; both hold its value."""
     last = analysis.joins[-1]
     viable: list[ast.Expression] = [side for side in (last.left, last.right) if isinstance(side, ast.Name)]
@@ -115,12 +119,9 @@ def _joined(analysis: Analysis, scope: QueryScope) -> ResultKey:
     selected = [item.expression for item in analysis.items]
     chosen = next((expression for expression in selected if expression in viable), None)
     if chosen is None:
-        named = [shown(each) for each in dict.fromkeys(viable)]
-        raise StatementError(
-            "Key missing from projection (ie, SELECT). \nThe query used to build the result must include the "
-            f"join expression{'s' if len(named) > 1 else ''} {' or '.join(named)} in its projection "
-            f"(eg, SELECT {named[0]}...)."
-        )
+        order = [each.alias for each in analysis.froms]
+        sides = sorted(dict.fromkeys(viable), key=lambda side: order.index(side.qualifier))  # type: ignore[attr-defined]
+        raise key_missing(sink, "join expression", [shown(each) for each in sides], "or")
     # The value of the key is the join key itself, also where the table had no row.
     key = ColumnRef(resolve(last.left, scope, "JOIN ON").type, f"j{last.index}")
     return ResultKey({chosen: None}, {chosen: key}, not _same_key((last.left,), analysis))
@@ -128,6 +129,13 @@ def _joined(analysis: Analysis, scope: QueryScope) -> ResultKey:
 
 def check_projection(schema: Schema) -> None:
     """Checks on the result as a whole."""
+    for key in schema.key:
+        if holds_map(key.type):
+            raise StatementError(
+                "Map keys, including types that contain maps, are not supported as they may lead to "
+                "unexpected behavior due to inconsistent serialization. Key column name: "
+                f"{quote(key.name)}. Column type: {key.type}. See https://github.com/confluentinc/ksql/issues/6621 for more."
+            )
     if not schema.value:
         raise StatementError("The projection contains no value columns.")
     seen: set[str] = set()
@@ -135,3 +143,14 @@ def check_projection(schema: Schema) -> None:
         if column.name in seen:
             raise StatementError(f"Duplicate value columns found in schema: {column}")
         seen.add(column.name)
+
+
+def holds_map(kind: SqlType) -> bool:
+    match kind:
+        case Map():
+            return True
+        case Array(item):
+            return holds_map(item)
+        case Struct(fields):
+            return any(holds_map(field) for _, field in fields)
+    return False

@@ -9,11 +9,11 @@ stream keyed by its own, a join the join key, everything else keeps the key of i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from penstock.errors import StatementError
-from penstock.functions.registry import find_aggregate
+from penstock.functions.registry import find_aggregate, find_function, unknown_function
 from penstock.language import ast
 from penstock.language.analyser import Analysis, Item, JoinOn, aggregate_calls, analyse
 from penstock.language.catalog import STREAM, TABLE, Catalog, Source
@@ -21,8 +21,9 @@ from penstock.language.expressions import CastTo, ColumnRef, Typed
 from penstock.language.printer import expression as shown
 from penstock.language.resolve import resolve
 from penstock.language.scope import From, QueryScope
-from penstock.plan.keys import check_projection, result_key
-from penstock.plan.sinks import Sink, insert_sink, new_sink
+from penstock.language.trees import names_outside_lambdas, walk
+from penstock.plan.keys import check_projection, key_missing, result_key
+from penstock.plan.sinks import Sink, check_target, insert_sink, new_sink
 from penstock.plan.steps import (
     Aggregate,
     AggregateCall,
@@ -49,10 +50,11 @@ def plan_query(
     analysis = analyse(node.query, catalog, persistent=persistent)
     _check_supported(analysis, persistent)
     rows = _rows(analysis)
+    sink = _sink_name(node)
     if analysis.group_by is not None:
-        root, is_table = _grouped(analysis, rows, persistent), True
+        root, is_table = _grouped(analysis, rows, sink), True
     else:
-        root, is_table = _ungrouped(analysis, rows, persistent), _is_table(analysis)
+        root, is_table = _ungrouped(analysis, rows, sink), _is_table(analysis)
     plan = QueryPlan(
         node=replace(node, query=analysis.query),
         root=root,
@@ -67,8 +69,12 @@ def plan_query(
     )
     if isinstance(node, ast.Select):
         return plan
-    _check_result_kind(node, plan)
     return _with_sink(plan, node, analysis, catalog, topics, properties)
+
+
+def _sink_name(node: QueryStatement) -> str | None:
+    """None for a query whose rows go to who asks."""
+    return node.name if isinstance(node, ast.CreateAs) else getattr(node, "target", None)
 
 
 def _with_sink(
@@ -79,6 +85,9 @@ def _with_sink(
     topics: Topics,
     properties: Mapping[str, str],
 ) -> QueryPlan:
+    if isinstance(node, ast.InsertSelect):
+        check_target(node.target, catalog)
+    _check_result_kind(node, plan)
     check_projection(plan.schema)
     if isinstance(node, ast.InsertSelect):
         sink = insert_sink(node.target, plan.root, catalog, topics)
@@ -198,23 +207,50 @@ def join_slots(analysis: Analysis, scope: QueryScope) -> dict[ast.Expression, Ty
 # --- projections --------------------------------------------------------------------------------------
 
 
-def _ungrouped(analysis: Analysis, rows: Step, persistent: bool) -> Project:
-    for item in analysis.items:
-        for call in aggregate_calls(item.expression):
-            raise StatementError(
-                f"CREATE TABLE AS SELECT statement does not support aggregate function [{shown(call)}] "
-                "without a GROUP BY clause."
-            )
+def _ungrouped(analysis: Analysis, rows: Step, sink: str | None) -> Project:
+    _check_no_aggregates(analysis)
     if analysis.having is not None:
         raise StatementError("HAVING requires a GROUP BY clause or aggregate functions.")
     scope = QueryScope(analysis.froms)
     slots = join_slots(analysis, scope)
     typed = {item.expression: resolve(item.expression, scope, "SELECT", slots) for item in analysis.items}
-    if not persistent:
+    if sink is None:
         value = tuple((item.alias, typed[item.expression]) for item in analysis.items)
         return Project(rows, (), value, False)
-    key = result_key(analysis, scope)
+    key = result_key(analysis, scope, sink)
     return _projected(rows, analysis.items, typed, key.parts, key.typed, key.rekeyed)
+
+
+def _check_no_aggregates(analysis: Analysis) -> None:
+    calls = [call for item in analysis.items for call in aggregate_calls(item.expression)]
+    if not calls:
+        return
+    loose = [item.expression for item in analysis.items if not aggregate_calls(item.expression)]
+    if loose:
+        raise _non_aggregate(loose, analysis)
+    call = calls[0]
+    counted = replace(call, star=False, arguments=(ast.Name("ROWTIME"),)) if counts_rows(call) else call
+    raise StatementError(
+        "CREATE TABLE AS SELECT statement does not support aggregate function "
+        f"[{shown(unqualified(counted))}] without a GROUP BY clause."
+    )
+
+
+def counts_rows(call: ast.Call) -> bool:
+    return call.star or (call.name == "COUNT" and not call.arguments)
+
+
+def unqualified(expression: ast.Expression) -> ast.Expression:
+    return names_outside_lambdas(expression, lambda name: ast.Name(name.name, None, at=name.at))
+
+
+def _non_aggregate(expressions: Sequence[ast.Expression], analysis: Analysis) -> StatementError:
+    joined = len(analysis.froms) > 1
+    listed = dict.fromkeys(shown(each if joined else unqualified(each)) for each in expressions)
+    return StatementError(
+        f"Non-aggregate SELECT expression(s) not part of GROUP BY: {', '.join(listed)}\n"
+        "Either add the column(s) to the GROUP BY or remove them from the SELECT."
+    )
 
 
 def _projected(
@@ -238,7 +274,7 @@ def _projected(
     return Project(rows, key, tuple(value), rekeyed)
 
 
-def _grouped(analysis: Analysis, rows: Step, persistent: bool) -> Project:
+def _grouped(analysis: Analysis, rows: Step, sink: str | None) -> Project:
     scope = QueryScope(analysis.froms)
     group_by = analysis.group_by or ()
     group = tuple(resolve(part, scope, "GROUP BY") for part in group_by)
@@ -265,12 +301,12 @@ def _grouped(analysis: Analysis, rows: Step, persistent: bool) -> Project:
     typed_items = {
         item.expression: resolve(item.expression, scope, "SELECT", everything) for item in analysis.items
     }
-    if not persistent:
+    if sink is None:
         value = tuple((item.alias, typed_items[item.expression]) for item in analysis.items)
         return Project(step, (), value, True)
     parts = dict.fromkeys(group_by)
     key_typed = {part: slots[part] for part in group_by}
-    _check_group_projection(analysis)
+    _check_group_projection(analysis, sink)
     return _projected(step, analysis.items, typed_items, parts, key_typed, True)
 
 
@@ -288,13 +324,22 @@ def _aggregate_calls(
             slots[call] = ColumnRef(made.function.returns, f"agg{len(calls)}")
             calls.append(made)
     if not calls:
+        _check_functions(analysis)
         raise StatementError("GROUP BY requires aggregate functions in either the SELECT or HAVING clause.")
     return tuple(calls), slots
 
 
+def _check_functions(analysis: Analysis) -> None:
+    """A function nobody knows may have been meant as the aggregate."""
+    for item in analysis.items:
+        for node in walk(item.expression):
+            if isinstance(node, ast.Call) and find_function(node.name) is None:
+                raise unknown_function(node.name)
+
+
 def _bind_aggregate(call: ast.Call, analysis: Analysis, scope: QueryScope) -> AggregateCall:
     arguments = call.arguments
-    if call.star or (call.name == "COUNT" and not arguments):
+    if counts_rows(call):
         arguments = (ast.Name("ROWTIME", analysis.froms[0].alias),)
     for argument in arguments:
         nested = aggregate_calls(argument)
@@ -308,7 +353,8 @@ def _bind_aggregate(call: ast.Call, analysis: Analysis, scope: QueryScope) -> Ag
     }
     found = find_aggregate(call.name)
     assert found is not None
-    bound = found.bind([part.type for part in typed], literals)
+    texts = [shown(unqualified(argument)) for argument in arguments]
+    bound = found.bind([part.type for part in typed], literals, texts)
     return AggregateCall(bound, _cast_arguments(typed, bound.parameters))
 
 
@@ -323,13 +369,13 @@ def _cast_arguments(typed: tuple[Typed, ...], parameters: tuple[object, ...]) ->
 def _check_grouped(
     analysis: Analysis, slots: Mapping[ast.Expression, Typed], bounds: Mapping[ast.Expression, Typed]
 ) -> None:
+    wrong: list[ast.Expression] = []
     for item in analysis.items:
         loose = _loose_names(item.expression, slots, bounds)
         if loose:
-            raise StatementError(
-                f"Non-aggregate SELECT expression(s) not part of GROUP BY: {shown(loose[0])}\n"
-                "Either add the column(s) to the GROUP BY or remove them from the SELECT."
-            )
+            wrong += loose if aggregate_calls(item.expression) else [item.expression]
+    if wrong:
+        raise _non_aggregate(wrong, analysis)
     if analysis.having is not None:
         loose = _loose_names(analysis.having, slots, bounds)
         if loose:
@@ -358,23 +404,16 @@ def _children(value: object) -> list[ast.Node]:
     return []
 
 
-def _check_group_projection(analysis: Analysis) -> None:
+def _check_group_projection(analysis: Analysis, sink: str) -> None:
     selected = [item.expression for item in analysis.items]
     missing = [part for part in analysis.group_by or () if part not in selected]
     if missing:
-        every = [_unqualified(part) for part in analysis.group_by or ()]
-        plural = len(every) > 1
-        listed = " and ".join([", ".join(every[:-1]), every[-1]]) if plural else every[0]
-        raise StatementError(
-            f"Key{'s' if plural else ''} missing from projection (ie, SELECT). \nThe query used to build the "
-            f"result must include the grouping expression{'s' if plural else ''} {listed} in its projection "
-            f"(eg, SELECT {', '.join(every)}...)."
-        )
+        raise key_missing(sink, "grouping expression", [_unqualified(part) for part in missing])
     for part in analysis.group_by or ():
         aliases = [item.alias for item in analysis.items if item.expression == part]
         if len(aliases) > 1:
             raise StatementError(
-                f"The projection contains a key column (`{_unqualified(part)}`) more than once, aliased as: "
+                "The projection contains a key column more than once: "
                 + " and ".join(f"`{alias}`" for alias in aliases)
                 + ".\nEach key column must only be in the projection once. If you intended to copy the key "
                 "into the value, then consider using the AS_VALUE function to indicate which key reference "

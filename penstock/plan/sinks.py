@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.errors import StatementError
-from penstock.formats.formats import check_format
+from penstock.formats.formats import capability, check_format
 from penstock.language import ast
 from penstock.language.catalog import STREAM, Catalog, Format, Source, SourceWindow, TimestampColumn
 from penstock.language.expressions import CastTo, Typed
@@ -102,7 +102,7 @@ def new_sink(
         value_format=value_format,
         timestamp=_timestamp(given, schema),
         window=_window(plan, left),
-        unwrapped_value=_unwrapped(given, value_format, schema),
+        unwrapped_value=_unwrapped(given, value_format, schema, properties),
     )
     return Sink(source, partitions, config, tuple(sorted(shown.items())))
 
@@ -137,6 +137,8 @@ def _key_format(
     given: Mapping[str, Any], left: Source, schema: Schema, properties: Mapping[str, str]
 ) -> Format:
     asked = given.get("KEY_FORMAT") or given.get("FORMAT")
+    if asked is not None:
+        capability(str(asked))
     if not schema.key:
         if given.get("KEY_FORMAT") and str(asked).upper() != "NONE":
             raise StatementError("Key format specified for stream without key columns.")
@@ -213,10 +215,17 @@ def _window(plan: QueryPlan, left: Source) -> SourceWindow | None:
     return left.window
 
 
-def _unwrapped(given: Mapping[str, Any], value_format: Format, schema: Schema) -> bool:
+def _unwrapped(
+    given: Mapping[str, Any], value_format: Format, schema: Schema, properties: Mapping[str, str]
+) -> bool:
+    """Whether a single value column stands bare in the payload: by the WITH clause, the server or the format."""
     wrap = given.get("WRAP_SINGLE_VALUE")
     if wrap is None:
-        return value_format.name in ("KAFKA",)
+        can = capability(value_format.name)
+        default = properties.get("ksql.persistence.wrap.single.values")
+        if default is None or not (can.wrap and can.unwrap) or len(schema.value) != 1:
+            return not can.wrapped_value and can.unwrap
+        wrap = default
     if len(schema.value) != 1:
         raise StatementError("'WRAP_SINGLE_VALUE' is only valid for single-field value schemas")
     return not _is_true(wrap)
@@ -230,15 +239,7 @@ def insert_sink(
     target: str, root: Project, catalog: Catalog, topics: Callable[[str], TopicInfo | None]
 ) -> InsertSink:
     """The target of INSERT INTO ... SELECT, and the projection with its numbers widened to the target's."""
-    source = catalog.sources.get(target)
-    if source is None:
-        raise StatementError(f"Cannot insert into an unknown stream/table: {target}")
-    if source.kind != STREAM:
-        raise StatementError(f"INSERT INTO can only be used to insert into a stream. {target} is a table.")
-    if source.read_only:
-        raise StatementError(f"Cannot insert into read-only stream: {target}")
-    if source.headers:
-        raise StatementError(f"Cannot insert into {target} because it has header columns")
+    source = check_target(target, catalog)
     key = _matched(root.key, source.schema.key)
     value = _matched(root.value, source.schema.value)
     if key is None or value is None:
@@ -249,6 +250,20 @@ def insert_sink(
     info = topics(source.topic)
     changed = Project(root.input, key, value, root.rekeyed)
     return InsertSink(source, changed, info.partitions if info else 1)
+
+
+def check_target(target: str, catalog: Catalog) -> Source:
+    """The stream that INSERT INTO writes to."""
+    source = catalog.sources.get(target)
+    if source is None:
+        raise StatementError(f"Cannot insert into an unknown stream/table: {target}")
+    if source.kind != STREAM:
+        raise StatementError(f"INSERT INTO can only be used to insert into a stream. {target} is a table.")
+    if source.read_only:
+        raise StatementError(f"Cannot insert into read-only stream: {target}")
+    if source.headers:
+        raise StatementError(f"Cannot insert into {target} because it has header columns")
+    return source
 
 
 def _matched(

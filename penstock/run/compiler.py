@@ -131,6 +131,7 @@ class StatelessProgram:
             "Row": row_class(tuple(plan.schema.value)),
             "slow": self.slow,
             "slow_row": _slow_row(len(root.key)),
+            "null_row_key": _NullRowKey(code, root),
         }
         self.source_text = _stateless_text(code, root, keep_partition, self.over_table)
         self.function = compile_function("process", self.source_text, code.constants)
@@ -144,6 +145,21 @@ class StatelessProgram:
         """Nothing is ever held back."""
 
 
+class _NullRowKey:
+    """The key PARTITION BY gives to a null row: computed from the old key, NULL for what reads a value."""
+
+    def __init__(self, code: RowCode, root: Project) -> None:
+        outputs = list(root.key)
+        null_row = row_class(payload_columns(code.froms[0].source))()
+        self.slow = SlowRows([], outputs, len(code.froms), {0: null_row}, {}, code.query_id, code.topic)
+        self.single = len(outputs) == 1
+
+    def __call__(self, batch: Batch, i: int) -> Any:
+        found = self.slow(batch, i, [])
+        assert found is not None
+        return found[0] if self.single else tuple(found) or None
+
+
 def _slow_row(key_parts: int) -> Any:
     """Splits the slow path's outputs into key and row values."""
 
@@ -152,8 +168,7 @@ def _slow_row(key_parts: int) -> Any:
             return None, values
         if key_parts == 1:
             return values[0], values[1:]
-        key = tuple(values[:key_parts])
-        return (None if all(part is None for part in key) else key), values[key_parts:]
+        return tuple(values[:key_parts]), values[key_parts:]
 
     return split
 
@@ -174,7 +189,7 @@ class _Shape:
 
     @property
     def emit_tombstone(self) -> list[str]:
-        key = "None" if self.computed_key else self.key_name
+        key = "null_row_key(b, i)" if self.computed_key else self.key_name
         partition = ["add_partition(p0)"] if self.keep_partition else []
         return [f"add_key({key}); add_row(None); add_ts(ts0)", *partition]
 

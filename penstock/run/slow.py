@@ -52,6 +52,7 @@ class SlowRows:
         self.parameters = parameters_of(sources)
         self.nested: list[Exception] = []
         self.tables = tables
+        self.null_row = null_rows.get(0)
         self.query_id = query_id
         self.topic = topic
         self.stages: list[_Looked | Callable[..., Any]] = []
@@ -94,6 +95,8 @@ class SlowRows:
         )
         for slot, column in zip(SLOTS, columns, strict=True):
             bound[f"{slot}0"] = column[i] if column else None
+        if bound["r0"] is None:
+            bound["r0"] = self.null_row
         return bound
 
     def _look_up(self, stage: _Looked, bound: dict[str, Any], place: Place, errors: list[Entry]) -> bool:
