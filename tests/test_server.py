@@ -29,7 +29,7 @@ SETTLE_S = 10.0
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = open_log(f"sqlite:///{tmp_path_factory.mktemp('server')}/log.db")
-    service = Service(log, free_port())
+    service = Service(log, free_port(), properties={"ksql.connect.url": "http://127.0.0.1:1"})
     service.start()
     url = f"http://127.0.0.1:{service.port}"
     wait_until_up(url)
@@ -67,7 +67,8 @@ def send(client: httpx.Client, request: dict[str, Any]) -> tuple[int, Any]:
 @pytest.mark.skipif(
     not TRANSCRIPT.exists(), reason="the transcript of a real ksqlDB is not beside this repository"
 )
-def test_answers_as_a_real_ksqldb_did(server: str) -> None:
+def test_answers_as_a_real_ksqldb_did(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("penstock.executor.executor.SEQUENCE_WAIT_S", 0.1)
     found: dict[str, list[str]] = {}
     with httpx.Client(base_url=server, timeout=20) as client:
         for entry in json.loads(TRANSCRIPT.read_text()):

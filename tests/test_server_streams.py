@@ -12,13 +12,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 from ports import free_port
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 from test_server import wait_until_up
 
 from penstock.server.app import Service, server_properties
+from penstock.server.http import application
 from penstock.topics.open import open_log
 
 STREAM = "CREATE STREAM s (id STRING KEY, n INT, ts TIMESTAMP, p DECIMAL(5, 2)) WITH (kafka_topic='s', partitions=1, value_format='JSON');"  # noqa: E501
@@ -160,6 +164,28 @@ def test_print_follows_a_topic(server: Service) -> None:
     timer.join()
     assert text[:2] == ["Key format: KAFKA_STRING", "Value format: JSON or KAFKA_STRING"]
     assert text[2].endswith('key: p, value: {"N":9,"TS":null,"P":null}, partition: 0')
+
+
+def over_websocket(server: Service, sql: str) -> tuple[list[Any], int, str]:
+    """All messages, the close code and its reason."""
+    asked = json.dumps({"ksql": sql, "streamsProperties": EARLIEST})
+    client = TestClient(application(server.executor))
+    said: list[Any] = []
+    with client.websocket_connect(f"/ws/query?request={quote(asked)}") as socket:
+        try:
+            while True:
+                said.append(json.loads(socket.receive_text()))
+        except WebSocketDisconnect as closed:
+            return said, closed.code, closed.reason
+
+
+def test_queries_over_a_websocket(server: Service) -> None:
+    said, code, reason = over_websocket(server, "SELECT n FROM s EMIT CHANGES LIMIT 1;")
+    assert (len(said), code, reason) == (2, 1000, "done")
+    assert said[0] == [{"name": "N", "schema": {"type": "INTEGER", "fields": None, "memberSchema": None}}]
+    assert said[1]["row"]["columns"]
+    said, code, reason = over_websocket(server, "SELECT nope FROM s;")
+    assert (said, code) == ([], 1003) and "cannot be resolved" in reason
 
 
 def test_unknown_media_types_are_refused(server: Service) -> None:

@@ -114,9 +114,10 @@ def _materialised(task: Task, source: Source, query_id: str) -> Query:
     """A source table keeps its rows, so that pull queries can read them. It writes no topic."""
     everything = ast.Query((ast.SelectStar(),), ast.Relation(source.name, source.name), emit="CHANGES")
     node = ast.CreateAs(TABLE, source.name, (), everything)
-    plan = plan_query(node, task.catalog, task.world.topics.get, task.session.properties)
+    plan = plan_query(node, task.catalog, task.world.topics.get, task.settings)
     plan = replace(plan, sink=None, creates_sink=False)
-    return Query(query_id, source.statement, plan, task.session.properties, (source.name,), None)
+    overrides = task.session.properties
+    return Query(query_id, source.statement, plan, overrides, task.settings, (source.name,), None)
 
 
 def _check_free(node: ast.CreateSource, existing: Source | None) -> None:

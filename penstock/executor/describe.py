@@ -60,6 +60,7 @@ def describe_source(task: Task, reads: Reads) -> Entity:
 def source_info(task: Task, reads: Reads, source: Source, extended: bool) -> SourceInfo:
     readers = task.world.readers_of(source.name)
     writers = task.world.writers_of(source.name)
+    reads.look_at([*readers, *writers])
     topic = task.world.topics.get(source.topic)
     rows = sum(reads.status(query).rows_out for query in writers)
     return SourceInfo(
@@ -165,7 +166,7 @@ def _explained(task: Task, statement: ast.Statement, text: str) -> QueryDetails:
     with failures_show(task.text):
         check_sources(task.catalog, statement.query)
     with failures_show(task.text, prefix):
-        plan = plan_query(statement, task.catalog, task.world.topics.get, task.session.properties)
+        plan = plan_query(statement, task.catalog, task.world.topics.get, task.settings)
     query_id = f"transient_{plan.sources[0]}_{random.getrandbits(63)}"
     return QueryDetails(
         id=query_id,

@@ -7,7 +7,7 @@ In:  one effect. Out: a changed log or engine. One table says how; every deed ma
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from penstock.executor.world import (
     EFFECTS,
@@ -24,6 +24,8 @@ from penstock.plan.steps import QueryPlan
 from penstock.run.engine import QueryStatus
 from penstock.topics.base import TOPIC_DEFAULTS, Log, TopicInfo
 
+T = TypeVar("T")
+
 
 class EngineOfQueries(Protocol):
     """What the executor asks of the engine; run/engine.py has it."""
@@ -37,6 +39,8 @@ class EngineOfQueries(Protocol):
     def resume(self, query_id: str) -> None: ...
 
     def status(self, query_id: str) -> QueryStatus: ...
+
+    def call(self, function: Callable[[], T]) -> T: ...
 
     def pull(self, plan: QueryPlan) -> Any: ...
 
@@ -69,7 +73,7 @@ def _append(effect: AppendRecord, log: Log, engine: EngineOfQueries, failed: Fai
 
 
 def _start(effect: StartQuery, log: Log, engine: EngineOfQueries, failed: Failed) -> None:
-    engine.add(effect.query.id, effect.query.plan, effect.query.properties)
+    engine.add(effect.query.id, effect.query.plan, effect.query.settings)
 
 
 def _stop(effect: StopQuery, log: Log, engine: EngineOfQueries, failed: Failed) -> None:

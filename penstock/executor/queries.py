@@ -102,7 +102,7 @@ def _planned(task: Task, node: ast.CreateAs | ast.InsertSelect) -> tuple[str, Qu
     text = canonical(shown)
     with failures_show(text):
         try:
-            plan = plan_query(node, task.catalog, task.world.topics.get, _properties(task))
+            plan = plan_query(node, task.catalog, task.world.topics.get, task.settings)
         except StatementError as failure:
             raise _reworded(failure, text) from failure
     if isinstance(shown, ast.CreateAs):
@@ -120,11 +120,6 @@ def _reworded(failure: StatementError, text: str) -> StatementError:
     if not message.startswith(NO_SCHEMA_PROBLEMS):
         message = FINDING_SCHEMA + message
     return StatementError(message, failure.at, text)
-
-
-def _properties(task: Task) -> dict[str, str]:
-    """What the planner and the engine read: the server's properties, and those of the session over them."""
-    return {**task.config.properties, **task.session.properties}
 
 
 def _new(task: Task, node: ast.CreateAs, plan: QueryPlan, text: str) -> Decision:
@@ -154,7 +149,7 @@ def _started(
         sink = replace(sink, query_id=query_id, statement=text)
         plan = replace(plan, sink=sink)
         world = world.with_catalog(world.catalog.with_source(sink))
-    query = Query(query_id, text, plan, _properties(task), plan.sources, sink.name)
+    query = Query(query_id, text, plan, task.session.properties, task.settings, plan.sources, sink.name)
     return recorded(
         task,
         world.with_query(query),

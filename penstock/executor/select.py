@@ -43,11 +43,12 @@ class Pulled:
 
 @dataclass(frozen=True, slots=True)
 class Pushing:
-    """`start` gives the running query its sink; its handle has close()."""
+    """`start` gives the query its sink and begins to read; what it returns has close()."""
 
     query_id: str
     columns: tuple[OutputColumn, ...]
     limit: int | None
+    text: str
     start: Callable[[Any], Any]
 
 
@@ -121,11 +122,9 @@ def _selected(
     query_id = f"transient_{plan.sources[0]}_{random.getrandbits(62)}"
 
     def start(sink: Any) -> Any:
-        handle = executor.engine.push(plan, sink, properties)
-        executor.opened(query_id, text, handle)
-        return handle
+        return executor.engine.push(plan, sink, properties)
 
-    return Pushing(query_id, columns, plan.limit, start)
+    return Pushing(query_id, columns, plan.limit, text, start)
 
 
 def _columns(plan: QueryPlan) -> tuple[OutputColumn, ...]:

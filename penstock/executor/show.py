@@ -54,6 +54,7 @@ def tables(task: Task, reads: Reads) -> Entity:
 
 
 def source_descriptions(task: Task, reads: Reads, kind: str, extended: bool) -> Entity:
+    reads.look_at(task.world.queries.values())
     described = [source_info(task, reads, source, extended) for source in _sources(task, kind)]
     return entities.SourceDescriptions(statement_text=task.text, source_descriptions=described)
 
@@ -77,6 +78,7 @@ def topics(task: Task, reads: Reads) -> Entity:
 
 def queries(task: Task, reads: Reads) -> Entity:
     running = task.world.queries.values()
+    reads.look_at(running)
     if task.node.extended:
         details = [query_details(task, reads, query) for query in running]
         return entities.QueryDescriptions(statement_text=task.text, query_descriptions=details)

@@ -26,12 +26,16 @@ RUNNING, PAUSED, ERROR = "RUNNING", "PAUSED", "ERROR"
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A persistent query. `sink` None: it only materialises a source table."""
+    """A persistent query. `sink` None: it only materialises a source table.
+
+    `properties` are what its statement overrode; `settings` what the engine reads: the server's under them.
+    """
 
     id: str
     statement: str
     plan: QueryPlan
     properties: Mapping[str, str]
+    settings: Mapping[str, str]
     sources: tuple[str, ...]
     sink: str | None
     paused: bool = False
@@ -107,6 +111,11 @@ class Task:
     @property
     def catalog(self) -> Catalog:
         return self.world.catalog
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The server's properties, and those of the session over them."""
+        return {**self.config.properties, **self.session.properties}
 
 
 # --- effects -----------------------------------------------------------------------------------------

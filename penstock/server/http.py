@@ -8,7 +8,7 @@ from __future__ import annotations
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from penstock.errors import PenstockError
 from penstock.executor.executor import Executor
@@ -17,6 +17,7 @@ from penstock.server.inserts import InsertsStream
 from penstock.server.metrics import metrics_of
 from penstock.server.queries import Queries
 from penstock.server.statements import About
+from penstock.server.websocket import WsQuery
 
 
 def application(executor: Executor, cluster_id: str = "penstock") -> Starlette:
@@ -38,6 +39,7 @@ def application(executor: Executor, cluster_id: str = "penstock") -> Starlette:
         Route("/is_valid_property/{name}", about.is_valid_property, methods=["GET"]),
         Route("/chc/ready", about.alive, methods=["GET"]),
         Route("/chc/live", about.alive, methods=["GET"]),
+        WebSocketRoute("/ws/query", WsQuery(executor).__call__),
         Route("/metrics", metrics_of(executor), methods=["GET"]),
     ]
     return Starlette(

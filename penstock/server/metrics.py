@@ -47,7 +47,9 @@ def metrics_of(executor: Executor) -> Callable[[Request], object]:
 
 def exposition(executor: Executor) -> str:
     reads = executor.reads()
-    fares = {query.id: reads.status(query) for query in list(executor.world.queries.values())}
+    queries = list(executor.world.queries.values())
+    reads.look_at(queries)
+    fares = {query.id: reads.status(query) for query in queries}
     lines: list[str] = []
     for name, (kind, words, figure) in FIGURES.items():
         lines += [f"# HELP {name} {words}", f"# TYPE {name} {kind}"]

@@ -85,7 +85,7 @@ class Queries:
         if answer.limit == 0:
             return StreamingResponse(_nothing(answer, spelling), media_type=spelling.media)
         handle = await run_in_threadpool(answer.start, feed)
-        self.executor.opened(answer.query_id, "", _Both(handle, feed))
+        self.executor.opened(answer.query_id, answer.text, Closing(handle, feed))
         body = self._pushed(answer, spelling, feed)
         return StreamingResponse(body, media_type=spelling.media)
 
@@ -143,7 +143,7 @@ class Queries:
 
 
 @dataclass(frozen=True, slots=True)
-class _Both:
+class Closing:
     """Closing a push query ends its reading and its response."""
 
     handle: Any
