@@ -120,7 +120,8 @@ class Executor:
         if after_sequence is not None and after_sequence >= 0:
             self.wait_for(after_sequence)
         parsed = parse_script(text, self.world.catalog.types, session.variables)
-        self._try_out(parsed, session)
+        if len(parsed) > 1:
+            self._try_out(parsed, session)
         entities: list[Entity] = []
         for each in parsed:
             try:
