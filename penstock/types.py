@@ -194,7 +194,19 @@ def row_class(columns: tuple[Column, ...]) -> type[msgspec.Struct]:
         (f"c{position}", python_type(column.type) | None, None) for position, column in enumerate(columns)
     ]
     names = {f"c{position}": column.name for position, column in enumerate(columns)}
-    return msgspec.defstruct("Row", attributes, rename=names, weakref=False, gc=False)
+    return msgspec.defstruct(
+        "Row", attributes, rename=names, weakref=False, gc=False, namespace={"__hash__": hash_of_row}
+    )
+
+
+def hash_of_row(row: msgspec.Struct) -> int:
+    """A STRUCT may be a key; who uses one as a key does not change it."""
+    return hash(tuple(map(frozen, struct_values(row))))
+
+
+def frozen(value: Any) -> Any:
+    """An ARRAY as it may be a key: a tuple; every other value as it is."""
+    return tuple(map(frozen, value)) if isinstance(value, list | tuple) else value
 
 
 def struct_value(kind: Struct, values: Iterable[Any]) -> msgspec.Struct:

@@ -19,6 +19,7 @@ from penstock.cases.model import Case, Record
 from penstock.cases.payloads import key_bytes, key_json, value_bytes, value_json
 from penstock.errors import PenstockError
 from penstock.executor.perform import perform
+from penstock.executor.properties import is_known
 from penstock.executor.statements import DECIDERS
 from penstock.executor.world import Config, Query, Session, Task, World
 from penstock.language import ast
@@ -44,8 +45,9 @@ class CaseSession:
         self.log = MemoryLog(self.clock)
         self.engine = Engine(self.log, clock=self.clock)
         self.world = World()
-        self.session = Session()
-        self.config = Config(properties={**SERVER, **case.properties})
+        properties = {**SERVER, **case.properties}
+        self.session = Session({name: value for name, value in properties.items() if is_known(name)})
+        self.config = Config(properties=properties)
         self.sources: dict[str, Source] = {}
         for topic, partitions in case.topics:
             self.make_topic(topic, partitions)

@@ -26,7 +26,7 @@ from penstock.run.sessions import SessionMerger, write_session
 from penstock.run.slots import bases, fill, helpers, slot_names
 from penstock.run.state import GroupState, SessionState
 from penstock.run.windows import write_windows
-from penstock.types import SqlType
+from penstock.types import Array, SqlType, frozen
 
 
 class AggregateProgram:
@@ -50,6 +50,7 @@ class AggregateProgram:
         outputs += [(call.function.name, argument) for call in step.calls for argument in call.arguments]
         code.constants |= {
             "slow": code.slow(outputs),
+            "frozen": frozen,
             **helpers(step),
             **self.emission.constants,
         }
@@ -106,7 +107,7 @@ class _Writer:
         with body.block("except Exception:"):
             body.add("found = slow(b, i, errors)", "if found is None: continue")
             parts = [f"found[{n}]" for n in range(len(self.step.group))]
-            body.add(f"g = {_group_source(parts)}")
+            body.add(f"g = {self._group_source(parts)}")
             if names:
                 body.add(f"{', '.join(names)}, = found[{len(parts)}:]")
         body.add(self._null_check())
@@ -128,7 +129,7 @@ class _Writer:
         before, sources = self.code.values(wanted)
         body.add(*before)
         split = len(self.step.group)
-        body.add(f"g = {_group_source(sources[:split])}")
+        body.add(f"g = {self._group_source(sources[:split])}")
         for name, source in zip(names, sources[split:], strict=True):
             body.add(f"{name} = {source}")
 
@@ -180,6 +181,8 @@ class _Writer:
             lines += fill(call.function.add, slot_names(call, base) | values)
         return lines
 
-
-def _group_source(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
+    def _group_source(self, sources: Sequence[str]) -> str:
+        """The key of the group; an ARRAY becomes a tuple, which can be looked up."""
+        arrays = [isinstance(part.type, Array) for part in self.step.group]
+        parts = [f"frozen({each})" if array else each for each, array in zip(sources, arrays, strict=True)]
+        return parts[0] if len(parts) == 1 else f"({', '.join(parts)})"

@@ -39,6 +39,7 @@ from penstock.language.expressions import (
 )
 from penstock.run.codegen_nodes import WRITERS
 from penstock.run.facts import deterministic, free_parameters, may_be_non_finite, may_fail, nullable
+from penstock.run.headers import HEADER_HELPERS
 from penstock.run.runtime import HELPERS
 
 __all__ = ["Emitter", "may_be_non_finite"]
@@ -62,7 +63,7 @@ class Emitter:
         self._simplified: dict[Typed, Typed] = {}
         self._never_null: set[Typed] = set()
         self._temps = 0
-        constants.update(HELPERS)
+        constants.update(HELPERS | HEADER_HELPERS)
 
     # --- what the compiler asks for ---
 

@@ -16,7 +16,7 @@ one `try` around each row. A row that raises goes to slow.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,7 +117,8 @@ class StatelessProgram:
 
     def __init__(self, plan: QueryPlan, query_id: str, keep_partition: bool) -> None:
         self.late = 0
-        code = RowCode(plan, query_id)
+        self.plan = plan
+        code = self.code = RowCode(plan, query_id)
         self.tables = code.tables
         self.over_table = plan.froms[0].source.kind == TABLE and not code.tables
         self.store: StateStore | None = None
@@ -133,13 +134,31 @@ class StatelessProgram:
             "slow_row": _slow_row(len(root.key)),
             "null_row_key": _NullRowKey(code, root),
         }
-        self.source_text = _stateless_text(code, root, keep_partition, self.over_table)
-        self.function = compile_function("process", self.source_text, code.constants)
+        self.source_text, self.function = self._written(carries_headers=False)
+        self.with_headers: Callable[..., None] | None = None
+
+    def _written(self, carries_headers: bool) -> tuple[str, Callable[..., None]]:
+        emitter = self.code.emitter
+        self.code.emitter = Emitter(self.code.constants)
+        text = _stateless_text(self.code, self.plan.root, self.keep_partition, self.over_table, carries_headers)
+        self.code.emitter = emitter
+        return text, compile_function("process", text, self.code.constants)
 
     def process(self, batch: Batch, out: Output, errors: list[Entry]) -> None:
         if self.keep_partition and out.partitions is None:
             out.partitions = []
-        self.function(batch, out, errors, self.store)
+        if out.headers is None and not (batch.headers and any(batch.headers)):
+            self.function(batch, out, errors, self.store)
+        else:
+            self._process_with_headers(batch, out, errors)
+
+    def _process_with_headers(self, batch: Batch, out: Output, errors: list[Entry]) -> None:
+        """Records with headers are rare: the function that hands them on is written when the first comes."""
+        if self.with_headers is None:
+            self.with_headers = self._written(carries_headers=True)[1]
+        if out.headers is None:
+            out.headers = [()] * len(out.rows)
+        self.with_headers(batch, out, errors, self.store)
 
     def flush(self, out: Output, errors: list[Entry]) -> None:
         """Nothing is ever held back."""
@@ -181,17 +200,22 @@ class _Shape:
     computed_key: bool
     keep_partition: bool
     over_table: bool
+    carries_headers: bool
+
+    @property
+    def beside(self) -> list[str]:
+        """What a row keeps of its record."""
+        partition = ["add_partition(p0)"] if self.keep_partition else []
+        return [*partition, "add_headers(h0)"] if self.carries_headers else partition
 
     @property
     def emit(self) -> list[str]:
-        partition = ["add_partition(p0)"] if self.keep_partition else []
-        return [f"add_key({self.key_name}); add_row(row); add_ts(ts0)", *partition]
+        return [f"add_key({self.key_name}); add_row(row); add_ts(ts0)", *self.beside]
 
     @property
     def emit_tombstone(self) -> list[str]:
         key = "null_row_key(b, i)" if self.computed_key else self.key_name
-        partition = ["add_partition(p0)"] if self.keep_partition else []
-        return [f"add_key({key}); add_row(None); add_ts(ts0)", *partition]
+        return [f"add_key({key}); add_row(None); add_ts(ts0)", *self.beside]
 
     @property
     def dropped(self) -> list[str]:
@@ -206,7 +230,9 @@ def _indented(lines: Sequence[str]) -> list[str]:
     return ["    " + line for line in lines]
 
 
-def _stateless_text(code: RowCode, root: Project, keep_partition: bool, over_table: bool) -> str:
+def _stateless_text(
+    code: RowCode, root: Project, keep_partition: bool, over_table: bool, carries_headers: bool
+) -> str:
     key_typed = [part for _, part in root.key]
     # A row for one who asks has no key of its own; a table's keeps its key to tell which row is gone.
     transient = code.plan.sink is None and not key_typed
@@ -214,7 +240,7 @@ def _stateless_text(code: RowCode, root: Project, keep_partition: bool, over_tab
     key_name = "key" if computed else ("k0" if key_typed or transient else "None")
     if code.froms[0].source.window is not None and not computed:
         key_name = f"({key_name}, ws0, we0)"
-    shape = _Shape(key_name, computed, keep_partition, over_table)
+    shape = _Shape(key_name, computed, keep_partition, over_table, carries_headers)
     body = Text()
     body.depth = 2
     _null_row(body, code, shape)
@@ -233,6 +259,8 @@ def _stateless_text(code: RowCode, root: Project, keep_partition: bool, over_tab
         text.add("add_key = out.keys.append", "add_row = out.rows.append", "add_ts = out.timestamps.append")
         if keep_partition:
             text.add("add_partition = out.partitions.append")
+        if carries_headers:
+            text.add("add_headers = out.headers.append")
         if over_table:
             text.add("passed = store.passed", "dirty = store.dirty")
         text.add(loop_header(str(body), always=("r0", "ts0")))

@@ -16,19 +16,22 @@ from penstock.run.batch import Batch
 from penstock.run.processing_log import Entry
 from penstock.run.state import StateStore
 from penstock.run.tables import TableStore
+from penstock.topics.base import Headers
 
 
 @dataclass(slots=True, eq=False)
 class Output:
     """Typed rows on their way to the sink, in columns. `partitions` is None when the key decides.
 
-    Keys of windowed results are (key, window_start, window_end); a None row is a tombstone.
+    Keys of windowed results are (key, window_start, window_end); a None row is a tombstone. `headers` is None
+    while no record has any.
     """
 
     keys: list[Any] = field(default_factory=list)
     rows: list[Any] = field(default_factory=list)
     timestamps: list[int] = field(default_factory=list)
     partitions: list[int] | None = None
+    headers: list[Headers] | None = None
 
 
 class Program(Protocol):
@@ -94,7 +97,7 @@ COLUMN_OF = {
     "ts": "b.timestamps",
     "p": "b.partitions",
     "o": "b.offsets",
-    "h": "b.headers",
+    "h": "(b.headers or ((),) * len(b.rows))",
     "ws": "b.window_starts",
     "we": "b.window_ends",
 }

@@ -47,7 +47,7 @@ class SinkWriter:
         timestamps: Sequence[int] = out.timestamps
         if self.time_of is not None:
             timestamps = self._times(out, bad)
-        records = Outgoing(self.sink.topic, keys, values, timestamps, self._partitions(out))
+        records = Outgoing(self.sink.topic, keys, values, timestamps, self._partitions(out), out.headers)
         if not bad:
             return records, True
         for position, (target, reason) in sorted(bad.items()):
@@ -90,4 +90,5 @@ def _without(records: Outgoing, bad: Collection[int]) -> Outgoing:
         [records.values[position] for position in kept],
         [records.timestamps[position] for position in kept],
         None if records.partitions is None else [records.partitions[position] for position in kept],
+        None if records.headers is None else [records.headers[position] for position in kept],
     )

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import msgspec
 
 from penstock.functions.registry import Slot
-from penstock.types import Schema, SqlType, python_type, row_class
+from penstock.types import Array, Schema, SqlType, python_type, row_class
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -41,8 +41,15 @@ class StateStore(Protocol):
 def key_type(parts: Sequence[SqlType]) -> Any:
     """The Python type of a group key: the value of one part, a tuple of several."""
     if len(parts) == 1:
-        return python_type(parts[0])
-    return tuple[tuple(python_type(part) | None for part in parts)]  # type: ignore[misc]
+        return _part_type(parts[0])
+    return tuple[tuple(_part_type(part) | None for part in parts)]  # type: ignore[misc]
+
+
+def _part_type(kind: SqlType) -> Any:
+    """As types.frozen() leaves it: an ARRAY is a tuple."""
+    if isinstance(kind, Array):
+        return tuple[_part_type(kind.item) | None, ...]  # type: ignore[misc]
+    return python_type(kind)
 
 
 def state_type(slots: Sequence[Slot]) -> Any:
