@@ -134,7 +134,8 @@ def check_projection(schema: Schema) -> None:
             raise StatementError(
                 "Map keys, including types that contain maps, are not supported as they may lead to "
                 "unexpected behavior due to inconsistent serialization. Key column name: "
-                f"{quote(key.name)}. Column type: {key.type}. See https://github.com/confluentinc/ksql/issues/6621 for more."
+                f"{quote(key.name)}. Column type: {key.type}. "
+                "See https://github.com/confluentinc/ksql/issues/6621 for more."
             )
     if not schema.value:
         raise StatementError("The projection contains no value columns.")

@@ -218,7 +218,7 @@ def _window(plan: QueryPlan, left: Source) -> SourceWindow | None:
 def _unwrapped(
     given: Mapping[str, Any], value_format: Format, schema: Schema, properties: Mapping[str, str]
 ) -> bool:
-    """Whether a single value column stands bare in the payload: by the WITH clause, the server or the format."""
+    """Whether a single value column stands bare in the payload: by WITH, the server or the format."""
     wrap = given.get("WRAP_SINGLE_VALUE")
     if wrap is None:
         can = capability(value_format.name)

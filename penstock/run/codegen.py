@@ -63,7 +63,7 @@ class Emitter:
         self._simplified: dict[Typed, Typed] = {}
         self._never_null: set[Typed] = set()
         self._temps = 0
-        constants.update(HELPERS | HEADER_HELPERS)
+        constants.update({**HELPERS, **HEADER_HELPERS})
 
     # --- what the compiler asks for ---
 

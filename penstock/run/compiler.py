@@ -140,7 +140,9 @@ class StatelessProgram:
     def _written(self, carries_headers: bool) -> tuple[str, Callable[..., None]]:
         emitter = self.code.emitter
         self.code.emitter = Emitter(self.code.constants)
-        text = _stateless_text(self.code, self.plan.root, self.keep_partition, self.over_table, carries_headers)
+        text = _stateless_text(
+            self.code, self.plan.root, self.keep_partition, self.over_table, carries_headers
+        )
         self.code.emitter = emitter
         return text, compile_function("process", text, self.code.constants)
 

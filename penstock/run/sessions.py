@@ -29,7 +29,11 @@ def write_session(
     body.add("known = store.groups.get(g)")
     with body.block("if known is None:"):
         body.add("known = store.groups[g] = []")
-    body.add(f"near = [s for s in known if s[1] >= ts0 - {gap} and s[0] <= ts0 + {gap}]")
+    # A session past its retention is gone, also while it has not been swept out: else it would depend on
+    # the size of a batch whether a late row still finds it.
+    kept = max(window.retention_ms or 0, grace_ms + gap)
+    body.add(f"gone = stream_time - {kept} if ts0 < stream_time else -1")
+    body.add(f"near = [s for s in known if s[1] >= ts0 - {gap} and s[0] <= ts0 + {gap} and s[1] > gone]")
     body.add("start = ts0 if not near or near[0][0] > ts0 else near[0][0]")
     body.add("end = ts0 if not near or near[-1][1] < ts0 else near[-1][1]")
     with body.block(f"if end < stream_time - {grace_ms + gap}:"):
