@@ -11,6 +11,7 @@ from typing import Any
 
 from penstock.clock import now_ms
 from penstock.functions import java_parse, simple_dates, zones
+from penstock.functions.fixed_times import quick_reader
 from penstock.functions.java_numbers import wrap_int, wrap_long
 from penstock.functions.java_time import (
     DAY_MS,
@@ -162,6 +163,10 @@ def format_time(time: int, pattern: str) -> str:
 
 
 def text_timestamp(text: str, pattern: str, zone: str = SERVER_ZONE) -> int:
+    quick = quick_reader(pattern) if zones.zone_of(zone) is zones.UTC else None
+    found = quick(text) if quick is not None else None
+    if found is not None:
+        return found
     return java_parse.instant_ms(java_parse.parse(pattern, text, ignore_case=True), zone, text)
 
 
