@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from penstock.language.expressions import ColumnRef, Literal, Typed, children
-from penstock.plan.steps import Aggregate, Having, Lookup, Project, QueryPlan, Read, Step, Where
+from penstock.plan.steps import Aggregate, Flatten, Having, Lookup, Project, QueryPlan, Read, Step, Where
 
 INDENT = "\t\t"
 
@@ -55,6 +55,12 @@ def _aggregate(step: Aggregate) -> str:
     return f"group: {group} | {calls}{window}"
 
 
+def _flatten(step: Flatten) -> str:
+    return ", ".join(
+        f"{call.function.name}({', '.join(shown(part) for part in call.arguments)})" for call in step.calls
+    )
+
+
 def _project(step: Project) -> str:
     columns = [f"{name} = {shown(part)}" for name, part in (*step.key, *step.value)]
     return ", ".join(columns)
@@ -83,6 +89,7 @@ TELLERS: dict[type[Step], tuple[str, Callable[[Any], str]]] = {
     Read: ("SOURCE", _read),
     Lookup: ("JOIN", _lookup),
     Where: ("FILTER", _where),
+    Flatten: ("FLATTEN", _flatten),
     Aggregate: ("AGGREGATE", _aggregate),
     Having: ("HAVING", _where),
     Project: ("PROJECT", _project),

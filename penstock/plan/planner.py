@@ -22,6 +22,7 @@ from penstock.language.printer import expression as shown
 from penstock.language.resolve import resolve
 from penstock.language.scope import From, QueryScope
 from penstock.language.trees import names_outside_lambdas, walk
+from penstock.plan.flatten import check_no_table_functions, flattened
 from penstock.plan.keys import check_projection, key_missing, result_key
 from penstock.plan.sinks import Sink, check_target, insert_sink, new_sink
 from penstock.plan.steps import (
@@ -212,7 +213,7 @@ def _ungrouped(analysis: Analysis, rows: Step, sink: str | None) -> Project:
     if analysis.having is not None:
         raise StatementError("HAVING requires a GROUP BY clause or aggregate functions.")
     scope = QueryScope(analysis.froms)
-    slots = join_slots(analysis, scope)
+    rows, slots = flattened(analysis, rows, scope, join_slots(analysis, scope))
     typed = {item.expression: resolve(item.expression, scope, "SELECT", slots) for item in analysis.items}
     if sink is None:
         value = tuple((item.alias, typed[item.expression]) for item in analysis.items)
@@ -277,6 +278,7 @@ def _projected(
 def _grouped(analysis: Analysis, rows: Step, sink: str | None) -> Project:
     scope = QueryScope(analysis.froms)
     group_by = analysis.group_by or ()
+    check_no_table_functions(analysis)
     group = tuple(resolve(part, scope, "GROUP BY") for part in group_by)
     calls, slots = _aggregate_calls(analysis, scope)
     for position, (part, typed) in enumerate(zip(group_by, group, strict=True)):

@@ -3,7 +3,7 @@
 In:  the planner makes them. Out: run/compiler.py makes one generated function of the chain; explain.py
 prints it. A rewrite takes a plan and returns a plan.
 
-    Read -> Lookup* -> Where -> Project                        a stream of rows
+    Read -> Lookup* -> Where -> Flatten? -> Project            a stream of rows
     Read -> Lookup* -> Where -> Aggregate -> Having -> Project  a table by group (and window)
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from penstock.functions.registry import BoundAggregate
+from penstock.functions.registry import BoundAggregate, BoundTable
 from penstock.language import ast
 from penstock.language.catalog import Source
 from penstock.language.expressions import Typed
@@ -69,6 +69,31 @@ class Where(Step):
     @property
     def schema(self) -> Schema:
         return self.input.schema
+
+    @property
+    def inputs(self) -> tuple[Step, ...]:
+        return (self.input,)
+
+
+@dataclass(frozen=True, slots=True)
+class TableCall:
+    """One table function; `arguments` are evaluated per row, its element is read from the slot `xN`."""
+
+    function: BoundTable
+    arguments: tuple[Typed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Flatten(Step):
+    """A row becomes several, by the lists its table functions give."""
+
+    input: Step
+    calls: tuple[TableCall, ...]
+
+    @property
+    def schema(self) -> Schema:
+        elements = tuple(Column(f"ELEMENT_{n}", call.function.returns) for n, call in enumerate(self.calls))
+        return Schema(self.input.schema.key, self.input.schema.value + elements)
 
     @property
     def inputs(self) -> tuple[Step, ...]:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from penstock.errors import StatementError
-from penstock.plan.steps import Aggregate, QueryPlan, find
+from penstock.plan.steps import Aggregate, Flatten, QueryPlan, find
 from penstock.run.aggregate import AggregateProgram
 from penstock.run.batch import Batch, Decoder
 from penstock.run.compiler import StatelessProgram
+from penstock.run.flatten import FlattenProgram
 from penstock.run.processing_log import Entry
 from penstock.run.program import Output, Program
 from penstock.run.state import GroupState, SessionState, TableState
@@ -172,6 +173,8 @@ def _states(program: AggregateProgram) -> Iterable[tuple[Any, int, int, list[Any
 def _program(plan: QueryPlan, name: str) -> Program:
     if find(plan.root, Aggregate) is not None:
         return AggregateProgram(plan, name, cached=False)
+    if find(plan.root, Flatten) is not None:
+        return FlattenProgram(plan, name)
     return StatelessProgram(plan, name, keep_partition=False)
 
 

@@ -131,7 +131,7 @@ class StatelessProgram:
         code.constants |= {
             "Row": row_class(tuple(plan.schema.value)),
             "slow": self.slow,
-            "slow_row": _slow_row(len(root.key)),
+            "slow_row": slow_row(len(root.key)),
             "null_row_key": _NullRowKey(code, root),
         }
         self.source_text, self.function = self._written(carries_headers=False)
@@ -181,7 +181,7 @@ class _NullRowKey:
         return found[0] if self.single else tuple(found) or None
 
 
-def _slow_row(key_parts: int) -> Any:
+def slow_row(key_parts: int) -> Any:
     """Splits the slow path's outputs into key and row values."""
 
     def split(values: list[Any]) -> tuple[Any, list[Any]]:

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.language.catalog import STREAM
-from penstock.plan.steps import Aggregate, QueryPlan, find
+from penstock.plan.steps import Aggregate, Flatten, QueryPlan, find
 from penstock.run.aggregate import AggregateProgram
 from penstock.run.batch import Decoder, entries_of
 from penstock.run.compiler import StatelessProgram
+from penstock.run.flatten import FlattenProgram
 from penstock.run.processing_log import Entry
 from penstock.run.program import Output, Program
 from penstock.run.sink import SinkWriter
@@ -231,6 +232,8 @@ class RunningQuery:
 def make_program(plan: QueryPlan, query_id: str, log: Log, cached: bool) -> Program:
     if find(plan.root, Aggregate) is not None:
         return AggregateProgram(plan, query_id, cached)
+    if find(plan.root, Flatten) is not None:
+        return FlattenProgram(plan, query_id)
     return StatelessProgram(plan, query_id, _keeps_partition(plan, log))
 
 

@@ -48,8 +48,10 @@ class SlowRows:
         tables: dict[int, TableStore],
         query_id: str,
         topic: str,
+        extra: Sequence[str] = (),
     ) -> None:
-        self.parameters = parameters_of(sources)
+        """`extra` names values that are bound beside those of the sources."""
+        self.parameters = [*parameters_of(sources), *extra]
         self.nested: list[Exception] = []
         self.tables = tables
         self.null_row = null_rows.get(0)
@@ -68,6 +70,13 @@ class SlowRows:
         self.outputs = compile_each([typed for _, typed in outputs], self.parameters, self.nested.append)
 
     def __call__(self, batch: Batch, i: int, errors: list[Entry]) -> list[Any] | None:
+        bound = self.reached(batch, i, errors)
+        if bound is None:
+            return None
+        return self.computed(bound, Place(self.topic, batch.partitions[i], batch.offsets[i]), errors)
+
+    def reached(self, batch: Batch, i: int, errors: list[Entry]) -> dict[str, Any] | None:
+        """The values of a row that has passed joins and filters."""
         bound = self._bind(batch, i)
         place = Place(self.topic, batch.partitions[i], batch.offsets[i])
         for stage in self.stages:
@@ -76,6 +85,9 @@ class SlowRows:
                     return None
             elif self._guarded("WhereFilter", "WHERE", stage, bound, place, errors) is not True:
                 return None
+        return bound
+
+    def computed(self, bound: dict[str, Any], place: Place, errors: list[Entry]) -> list[Any]:
         return [
             self._guarded("Project", name, output, bound, place, errors)
             for name, output in zip(self.names, self.outputs, strict=True)
