@@ -139,7 +139,7 @@ class _Writer:
         return "if " + " or ".join(f"g[{n}] is None" for n in range(len(self.step.group))) + ": continue"
 
     def _opening(self, text: Text) -> None:
-        text.add("stream_time = store.stream_time", "late = 0")
+        text.add("stream_time = store.stream_time", "late = 0", *self.code.emitter.opening)
         if self.step.window is None:
             text.add("w = store.windows.setdefault(0, {})", "d = store.dirty.setdefault(0, {})")
         elif self.step.window.kind != "SESSION":

@@ -17,7 +17,7 @@ from __future__ import annotations
 import keyword
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
@@ -37,6 +37,7 @@ from penstock.language.expressions import (
     children,
     rebuilt,
 )
+from penstock.run.codegen_held import ROWTIME_SLOT, held_parts
 from penstock.run.codegen_nodes import WRITERS
 from penstock.run.facts import deterministic, free_parameters, may_be_non_finite, may_fail, nullable
 from penstock.run.headers import HEADER_HELPERS
@@ -59,6 +60,8 @@ class Emitter:
         self.constants = constants
         self.careful = careful
         self.lines: list[str] = []
+        self.opening: list[str] = []
+        """Statements that must stand before the loop."""
         self._shared: dict[Typed, str] = {}
         self._simplified: dict[Typed, Typed] = {}
         self._never_null: set[Typed] = set()
@@ -88,14 +91,33 @@ class Emitter:
         roots = [self.simplified(node) for node in nodes]
         everywhere, always = Counter[Typed](), Counter[Typed]()
         for root in roots:
-            _count(root, everywhere, always_only=False)
-            _count(root, always, always_only=True)
+            _count(root, everywhere, self._shared, always_only=False)
+            _count(root, always, self._shared, always_only=True)
         for node in always:
             if everywhere[node] > 1 and self._worth_sharing(node):
                 self._assign(node)
         for node in everywhere:
             if everywhere[node] > 1 and isinstance(node, ColumnRef) and self._worth_sharing(node):
                 self._assign(node)
+
+    def hold(self, nodes: Iterable[Typed]) -> None:
+        """Put what is the same for all rows of a span of event time into locals that outlive the row.
+
+        A row that fails on the way leaves an empty span behind, so that nothing half computed is used.
+        """
+        parts, span = held_parts([self.simplified(node) for node in nodes], _always)
+        if not parts:
+            return
+        before, self.lines = self.lines, []
+        for part in parts:
+            self._assign(part)
+        inside, self.lines = self.lines, before
+        self.opening.append("held_from = held_upto = 0")
+        self.lines.append(f"if not held_from <= {ROWTIME_SLOT} < held_upto:")
+        inside = ["held_upto = held_from", *inside, f"held_from = {ROWTIME_SLOT} - {ROWTIME_SLOT} % {span}"]
+        # Before 1970 whole numbers are divided towards zero, so a span has other bounds there.
+        inside += [f"held_upto = held_from + {span} if held_from >= 0 else held_from"]
+        self.lines += [f"    {line}" for line in inside]
 
     # --- what the writers ask for ---
 
@@ -206,14 +228,16 @@ def _encloses(source: str) -> bool:
     return False
 
 
-def _count(node: Typed, counter: Counter[Typed], always_only: bool) -> None:
+def _count(node: Typed, counter: Counter[Typed], known: Mapping[Typed, str], always_only: bool) -> None:
     """Occurrences, children before parents; what stands inside a repeated node counts once."""
+    if node in known:
+        return
     if counter[node]:
         counter[node] += 1
         return
     parts = _always(node) if always_only else tuple(children(node))
     for child in parts:
-        _count(child, counter, always_only)
+        _count(child, counter, known, always_only)
     # A Counter keeps the order of insertion, so the statements come out innermost first.
     del counter[node]
     counter[node] = 1

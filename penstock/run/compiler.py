@@ -105,7 +105,8 @@ class RowCode:
 
     def values(self, typed: Sequence[Typed]) -> tuple[list[str], list[str]]:
         """Source of each value, and the statements that must come before them."""
-        self.emitter.share(list(typed))
+        self.emitter.hold(typed)
+        self.emitter.share(typed)
         sources = [self.emitter.expression(part) for part in typed]
         before = list(self.emitter.lines)
         self.emitter.lines.clear()
@@ -265,6 +266,7 @@ def _stateless_text(
             text.add("add_headers = out.headers.append")
         if over_table:
             text.add("passed = store.passed", "dirty = store.dirty")
+        text.add(*code.emitter.opening)
         text.add(loop_header(str(body), always=("r0", "ts0")))
         text.lines += body.lines
     return str(text)
