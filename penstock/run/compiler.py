@@ -204,6 +204,8 @@ class _Shape:
     keep_partition: bool
     over_table: bool
     carries_headers: bool
+    whole: bool
+    """Every record gives a row with its own key: what stands beside the rows is handed on by the column."""
 
     @property
     def beside(self) -> list[str]:
@@ -213,12 +215,25 @@ class _Shape:
 
     @property
     def emit(self) -> list[str]:
+        if self.whole:
+            return ["add_row(row)"]
         return [f"add_key({self.key_name}); add_row(row); add_ts(ts0)", *self.beside]
 
     @property
     def emit_tombstone(self) -> list[str]:
+        if self.whole:
+            return ["add_row(None)"]
         key = "null_row_key(b, i)" if self.computed_key else self.key_name
         return [f"add_key({key}); add_row(None); add_ts(ts0)", *self.beside]
+
+    @property
+    def columns(self) -> list[str]:
+        """Statements after the loop, for all rows at once."""
+        if not self.whole:
+            return []
+        keys = "b.keys" if self.key_name == "k0" else "[None] * len(b.rows)"
+        partition = ["out.partitions.extend(b.partitions)"] if self.keep_partition else []
+        return [f"out.keys.extend({keys})", "out.timestamps.extend(b.timestamps)", *partition]
 
     @property
     def dropped(self) -> list[str]:
@@ -243,7 +258,8 @@ def _stateless_text(
     key_name = "key" if computed else ("k0" if key_typed or transient else "None")
     if code.froms[0].source.window is not None and not computed:
         key_name = f"({key_name}, ws0, we0)"
-    shape = _Shape(key_name, computed, keep_partition, over_table, carries_headers)
+    whole = key_name in ("k0", "None") and not (code.steps or over_table or carries_headers)
+    shape = _Shape(key_name, computed, keep_partition, over_table, carries_headers, whole)
     body = Text()
     body.depth = 2
     _null_row(body, code, shape)
@@ -259,16 +275,19 @@ def _stateless_text(
     body.add(*shape.emit)
     text = Text()
     with text.block("def process(b, out, errors, store):"):
-        text.add("add_key = out.keys.append", "add_row = out.rows.append", "add_ts = out.timestamps.append")
-        if keep_partition:
+        text.add("add_row = out.rows.append")
+        if not whole:
+            text.add("add_key = out.keys.append", "add_ts = out.timestamps.append")
+        if keep_partition and not whole:
             text.add("add_partition = out.partitions.append")
         if carries_headers:
             text.add("add_headers = out.headers.append")
         if over_table:
             text.add("passed = store.passed", "dirty = store.dirty")
         text.add(*code.emitter.opening)
-        text.add(loop_header(str(body), always=("r0", "ts0")))
+        text.add(loop_header(str(body), always=("r0",)))
         text.lines += body.lines
+        text.add(*shape.columns)
     return str(text)
 
 
