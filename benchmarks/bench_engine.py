@@ -30,6 +30,7 @@ import numpy  # noqa: F401  (the log loads it with its first large batch; that i
 from statements import Statements
 
 from penstock.replay import TRANSACTIONS, ensure_topics, replay, send_reference
+from penstock.run.process import tune_process
 from penstock.topics.base import Log
 from penstock.topics.open import open_log
 
@@ -138,6 +139,7 @@ def profiled(wanted: bool) -> Iterator[None]:
 
 def measure(part: str, url: str, profile: bool) -> None:
     """Run one part here and print what was found."""
+    tune_process()
     log = open_log(url)
     records = sum(log.end_offsets(TRANSACTIONS).values())
     statements = Statements(log)

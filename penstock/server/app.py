@@ -17,7 +17,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -30,14 +29,12 @@ from penstock.errors import LogUnavailable, SettingError
 from penstock.executor.executor import Executor
 from penstock.executor.world import Config
 from penstock.run.engine import Engine, EngineSettings
+from penstock.run.process import tune_process
 from penstock.server.http import application
 from penstock.topics.base import Log
 from penstock.topics.open import open_log
 
 logger = logging.getLogger("penstock.server")
-
-SWITCH_INTERVAL_S = 1e-4
-"""The engine computes in one thread of this process; the others must not wait 5 ms for their turn."""
 
 LOCK_FILE = "server.lock"
 SQLITE = "sqlite:///"
@@ -103,7 +100,7 @@ def run(
     """Be the server's process: serve until SIGTERM or SIGINT, finish the cycle, commit, return."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    tune_process()
     check_port_free(host, port)
     with only_server_of(log_url, directory):
         log = open_log(log_url)
