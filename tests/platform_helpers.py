@@ -25,7 +25,7 @@ from penstock.topics.open import open_log
 ROOT = Path(__file__).resolve().parents[1]
 HEALTH = {"server": "/healthcheck", "connect": "/health", "scoring": "/health"}
 READY_WITHIN_S = 30.0
-SCORING = Expected("scoring", ("gold.customer_rfm",))
+SCORING = Expected("penstock-scoring", ("gold.customer_rfm",))
 
 
 class Services:
@@ -99,7 +99,7 @@ class Services:
         lines = httpx.get(self.url("server") + "/metrics", timeout=10).text.splitlines()
         found = {}
         for line in lines:
-            if line.startswith("penstock_query_late_dropped"):
+            if line.startswith("penstock_query_late_dropped_total{"):
                 name, count = line.rsplit(" ", 1)
                 found[name.split('"')[1]] = int(float(count))
         return found

@@ -180,6 +180,7 @@ def over_websocket(server: Service, sql: str) -> tuple[list[Any], int, str]:
 
 
 def test_queries_over_a_websocket(server: Service) -> None:
+    ksql(server, "INSERT INTO s (n) VALUES (1);")
     said, code, reason = over_websocket(server, "SELECT n FROM s EMIT CHANGES LIMIT 1;")
     assert (len(said), code, reason) == (2, 1000, "done")
     assert said[0] == [{"name": "N", "schema": {"type": "INTEGER", "fields": None, "memberSchema": None}}]

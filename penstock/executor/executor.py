@@ -98,7 +98,7 @@ class Executor:
         try:
             if query.plan.creates_sink and query.plan.sink and query.plan.sink.topic not in self.world.topics:
                 self.log.create_topic(query.plan.sink.topic, query.plan.partitions, query.plan.topic_config)
-            self.engine.add(query.id, query.plan, query.settings)
+            self.engine.add(query.id, query.plan, query.settings, keep=True)
             if query.paused:
                 self.engine.pause(query.id)
         except Exception as problem:

@@ -30,7 +30,9 @@ T = TypeVar("T")
 class EngineOfQueries(Protocol):
     """What the executor asks of the engine; run/engine.py has it."""
 
-    def add(self, query_id: str, plan: QueryPlan, properties: Mapping[str, str]) -> None: ...
+    def add(
+        self, query_id: str, plan: QueryPlan, properties: Mapping[str, str], *, keep: bool = False
+    ) -> None: ...
 
     def remove(self, query_id: str, delete_state: bool = True) -> None: ...
 

@@ -50,6 +50,10 @@ class RowSink(Protocol):
         """Rows in order."""
         ...
 
+    def failed(self, reason: str) -> None:
+        """The query has ended; no rows follow."""
+        ...
+
 
 class PushQuery:
     """A query that lives as long as someone listens."""

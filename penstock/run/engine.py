@@ -147,9 +147,15 @@ class Engine:
             raise failure[0]
         return result[0]
 
-    def add(self, query_id: str, plan: QueryPlan, properties: Mapping[str, str]) -> None:
-        """Start a query, or go on where it was committed last."""
-        self.call(lambda: self._add(query_id, plan, properties))
+    def add(
+        self, query_id: str, plan: QueryPlan, properties: Mapping[str, str], *, keep: bool = False
+    ) -> None:
+        """Start a query, or go on where it was committed last.
+
+        With `keep` a query that can't be started stands in ERROR and is tried again, as one that failed
+        while running; without, its error is raised and nothing is left of it.
+        """
+        self.call(lambda: self._add(query_id, plan, properties, keep))
 
     def remove(self, query_id: str, delete_state: bool = True) -> None:
         self.call(lambda: self._remove(query_id, delete_state))
@@ -307,13 +313,18 @@ class Engine:
             self.decoders[key] = Decoder(source, self.codecs)
         return self.decoders[key]
 
-    def _add(self, query_id: str, plan: QueryPlan, properties: Mapping[str, str]) -> None:
+    def _add(self, query_id: str, plan: QueryPlan, properties: Mapping[str, str], keep: bool) -> None:
         assert query_id not in self.queries, query_id
         needs_state = find(plan.root, AggregateStep) is not None or plan.is_table
         if needs_state and self.log.topic(changelog_of(query_id)) is None:
             self.log.create_topic(changelog_of(query_id), 1, CHANGELOG_CONFIG)
         entry = _Entry(plan, properties)
-        entry.running = self._make(query_id, entry)
+        try:
+            entry.running = self._make(query_id, entry)
+        except Exception as error:
+            if not keep:
+                raise
+            self._failed(query_id, entry, error)
         self.queries[query_id] = entry
 
     def _remove(self, query_id: str, delete_state: bool) -> None:
@@ -377,7 +388,15 @@ class Engine:
 
     def _push_rows(self) -> int:
         self.pushes = [push for push in self.pushes if not push.closed]
-        return sum(push.step(self.settings.records_per_poll) for push in self.pushes)
+        records = 0
+        for push in self.pushes:
+            try:
+                records += push.step(self.settings.records_per_poll)
+            except Exception as error:
+                # Only who asked is told: its topic may be gone, or its rows can't be computed.
+                push.close()
+                push.sink.failed(str(error) or type(error).__name__)
+        return records
 
 
 class _Part:

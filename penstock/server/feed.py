@@ -27,6 +27,7 @@ class Feed:
         self._lock = threading.Lock()
         self._rows: list[Any] = []
         self.ended = False
+        self.failure: str | None = None
 
     def ready(self) -> bool:
         return len(self._rows) < ROWS_MAX and not self.ended
@@ -39,6 +40,11 @@ class Feed:
     def end(self) -> None:
         self.ended = True
         self._wake()
+
+    def failed(self, reason: str) -> None:
+        """The query has ended for a reason that its reader is told."""
+        self.failure = reason
+        self.end()
 
     def close(self) -> None:
         self.end()

@@ -22,7 +22,15 @@ from penstock.errors import BadRequest
 from penstock.executor.executor import Executor
 from penstock.executor.print_topic import printed
 from penstock.executor.select import Printing, Pulled, Pushing, select
-from penstock.server.answers import DELIMITED, JSON, V1_JSON, accepted, decoded, not_acceptable
+from penstock.server.answers import (
+    DELIMITED,
+    JSON,
+    V1_JSON,
+    accepted,
+    decoded,
+    generic,
+    not_acceptable,
+)
 from penstock.server.feed import Feed
 from penstock.server.rows import SPELLINGS, RowValues, Spelling
 
@@ -105,6 +113,9 @@ class Queries:
                     )
                 if left == 0:
                     break
+            if feed.failure is not None:
+                yield spelling.between + spelling.error(generic(50000, feed.failure)) + spelling.end
+                return
             message = spelling.message(LIMIT_REACHED if left == 0 else COMPLETED)
             yield (spelling.between + message if message else b"") + spelling.end
         finally:
