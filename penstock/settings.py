@@ -27,7 +27,7 @@ PREFIX = "PENSTOCK_"
 DEFAULT_DIR = Path(".penstock")
 DEFAULT_HOST = "127.0.0.1"
 LOG_FILE = "log.db"
-DEFAULT_PORTS: Mapping[str, int] = {"server": 8088, "connect": 8083, "scoring": 8084}
+DEFAULT_PORTS: Mapping[str, int] = {"server": 8088, "connect": 8083, "scoring": 8084, "registry": 8081}
 LOG_SCHEMES = ("sqlite://", "memory://", "kafka://")
 
 

@@ -26,6 +26,7 @@ SERVICES: dict[str, str] = {
     "server": "penstock.server.app:run",
     "connect": "connect.service:run",
     "scoring": "sidecars.scoring.service:run",
+    "registry": "schema_registry.service:run",
 }
 assert SERVICES.keys() == settings.DEFAULT_PORTS.keys(), SERVICES.keys() ^ settings.DEFAULT_PORTS.keys()
 
@@ -43,6 +44,7 @@ def run(service: str, port: int | None, host: str | None, folder: Path | None, l
     server   ksqlDB's REST API and the engine          port 8088
     connect  Kafka Connect's REST API and the sinks    port 8083
     scoring  customer segments by the shipped model    port 8084
+    registry Confluent's Schema Registry REST API      port 8081
     """
     chosen = settings.service_settings(service, dir=folder, log=log, host=host, port=port)
     chosen.dir.mkdir(parents=True, exist_ok=True)

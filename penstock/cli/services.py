@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from penstock.cli.options import Decorated
 
 HEALTH_PATHS: Mapping[str, str] = {"server": "/healthcheck", "connect": "/health", "scoring": "/health"}
-assert HEALTH_PATHS.keys() == SERVICES.keys(), HEALTH_PATHS.keys() ^ SERVICES.keys()
+"""The services that `up` starts. A schema registry is run by whom needs one: `penstock run registry`."""
+assert HEALTH_PATHS.keys() <= SERVICES.keys(), HEALTH_PATHS.keys() - SERVICES.keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Platform:
 
 def port_options(command: Decorated) -> Decorated:
     """--server-port, --connect-port, ...: one for each service."""
-    for name, number in reversed(list(settings.DEFAULT_PORTS.items())):
+    for name, number in [(name, settings.DEFAULT_PORTS[name]) for name in reversed(tuple(HEALTH_PATHS))]:
         option: Callable[[Decorated], Decorated] = click.option(
             f"--{name}-port", type=int, help=f"Port of {name} (PENSTOCK_{name.upper()}_PORT; {number})."
         )
@@ -58,7 +59,7 @@ def platform_of(
     """`ports` as click gives them: server_port, connect_port, ..."""
     chosen = tuple(
         settings.service_settings(name, dir=folder, log=log, host=host, port=ports.get(f"{name}_port"))
-        for name in SERVICES
+        for name in HEALTH_PATHS
     )
     return Platform(chosen[0].dir, chosen[0].log_url, chosen)
 

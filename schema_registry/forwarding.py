@@ -1,0 +1,44 @@
+"""A follower's writes go to the leader, as they came, and its answer comes back.
+
+In:  a request and the leader's URL. Out: the leader's answer; 50003 when it can't be reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import httpx
+
+from schema_registry.calls import Answer
+from schema_registry.errors import RegistryError
+from schema_registry.store import Store
+
+FORWARDED = b"x-penstock-forwarded"
+PASSED_ON = (b"content-type", b"accept", b"authorization")
+TIMEOUT_SECONDS = 30.0
+
+
+class Forwarder:
+    def __init__(self, store: Store, verify: bool | str = True) -> None:
+        self._store = store
+        self._client = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, verify=verify)
+
+    async def forward(
+        self, method: str, path: bytes, query: bytes, headers: Mapping[bytes, bytes], body: bytes
+    ) -> Answer:
+        leader = self._store.leader_url
+        if not leader or FORWARDED in headers:
+            raise RegistryError(50004, "No registry that writes is known here; this one serves reads only.")
+        url = leader + path.decode("latin-1") + (f"?{query.decode('latin-1')}" if query else "")
+        passed = {key: headers[key] for key in PASSED_ON if key in headers} | {FORWARDED: b"1"}
+        try:
+            found = await self._client.request(method, url, content=body, headers=passed)
+        except httpx.HTTPError as error:
+            raise RegistryError(
+                50003, f"The registry that writes, {leader}, can't be reached: {error}"
+            ) from error
+        self._store.catch_up()
+        return Answer(found.status_code, found.content)
+
+    async def close(self) -> None:
+        await self._client.aclose()
