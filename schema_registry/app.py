@@ -3,10 +3,9 @@
 In:  HTTP. Out: HTTP, with {"error_code", "message"} for every failure.
 
     raw path -> segments -> /contexts/{c}/... taken off -> ROUTES (routes.py) -> handler -> bytes
-                  `- GET /schemas/ids/{n} without a query: the answer kept from last time
 
 Plain ASGI and no framework: the look-up of a schema by its id is what every serializer of every client asks,
-and it is one dictionary away. Handlers that parse or write run in threads; all others right here.
+and it is a dictionary away. Handlers that parse or write run in threads; all others right here.
 """
 
 from __future__ import annotations
@@ -37,9 +36,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 BODY_BYTES_MAX = 16 * 1024 * 1024
-KEPT_MAX = 50_000
 THREADS = 4
-ID_PATH = b"/schemas/ids/"
 
 
 class Application:
@@ -48,8 +45,6 @@ class Application:
         self.authenticator = authenticator
         self.forwarder = forwarder
         self.executor: Executor = ThreadPoolExecutor(THREADS, thread_name_prefix="registry")
-        self._kept: dict[bytes, bytes] = {}
-        self._kept_at = -1
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -57,34 +52,12 @@ class Application:
             return
         headers = dict(scope["headers"])
         path, query = scope["raw_path"], scope["query_string"]
-        kept = self.kept_answer(scope["method"], path, query, headers)
-        if kept is not None:
-            await respond(send, 200, kept, media.DEFAULT_BYTES)
-            return
         try:
             accepted = media.negotiated(headers.get(b"accept"))
             answer = await self.answered(scope["method"], path, query, headers, receive)
         except Exception as error:
             accepted, answer = media.DEFAULT_BYTES, failure(error)
-        if answer.status == 200 and path.startswith(ID_PATH) and not query:
-            self.keep(path, answer.body)
         await respond(send, answer.status, answer.body, accepted, answer.headers)
-
-    def kept_answer(
-        self, method: str, path: bytes, query: bytes, headers: Mapping[bytes, bytes]
-    ) -> bytes | None:
-        """The answer given before, while nothing has changed since."""
-        if query or method != "GET" or self.authenticator.required:
-            return None
-        if self._kept_at != self.registry.index.changes:
-            self._kept, self._kept_at = {}, self.registry.index.changes
-            return None
-        found = self._kept.get(path)
-        return found if found is not None and media.takes_default(headers.get(b"accept")) else None
-
-    def keep(self, path: bytes, body: bytes) -> None:
-        if len(self._kept) < KEPT_MAX and self._kept_at == self.registry.index.changes:
-            self._kept[path] = body
 
     async def answered(
         self, method: str, path: bytes, query: bytes, headers: Mapping[bytes, bytes], receive: Receive

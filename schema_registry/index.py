@@ -48,8 +48,6 @@ class Index:
     configs: dict[str, dict[str, Any]] = field(default_factory=dict)
     modes: dict[str, str] = field(default_factory=dict)
     contexts: dict[str, None] = field(default_factory=lambda: {DEFAULT: None})
-    changes: int = 0
-    """Counts what was applied, so that answers kept elsewhere know when they are old."""
 
     def apply(self, key: bytes | None, value: bytes | None, ts: int) -> None:
         if key is None:
@@ -58,7 +56,6 @@ class Index:
         handler = HANDLERS.get(found.keytype)
         if handler is not None:
             handler(self, found, value, ts)
-        self.changes += 1
 
     def versions(self, subject: str, deleted: bool = False) -> list[Version]:
         """The versions of a subject, oldest first; with `deleted` the soft-deleted ones too."""

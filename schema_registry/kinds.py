@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from schema_registry import avro, json_schema
+from schema_registry import avro, json_schema, protobuf
 from schema_registry.errors import invalid_schema
 from schema_registry.schemas import NESTING_MAX, InvalidSchema, Parsed, SchemaKind
 
-KINDS: Mapping[str, SchemaKind] = {one.name: one for one in (json_schema.KIND, avro.KIND)}
+KINDS: Mapping[str, SchemaKind] = {one.name: one for one in (json_schema.KIND, protobuf.KIND, avro.KIND)}
 
 REMEMBERED = 1000
 REMEMBERED_BYTES_MAX = 100_000

@@ -21,10 +21,6 @@ DEFAULT_BYTES = DEFAULT.encode()
 TAKEN = {*OFFERED, "application/octet-stream"}
 
 
-def takes_default(accept: bytes | None) -> bool:
-    return accept is None or accept == b"*/*" or negotiated(accept) == DEFAULT_BYTES
-
-
 @lru_cache(256)
 def negotiated(accept: bytes | None) -> bytes:
     """The best of what we offer by the client's Accept; 406 when there is none."""

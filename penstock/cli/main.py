@@ -39,7 +39,7 @@ COMMANDS: dict[str, Command] = {
     "topics": Command("penstock.cli.topics:topics", "List, describe, read and follow topics."),
     "test": Command("penstock.cli.test:test", "Run files of cases through the engine, topics in memory."),
     "models": Command("penstock.cli.models:models", "Train and inspect the models that score."),
-    "run": Command("penstock.cli.run:run", "One service in the foreground: server, connect, scoring, registry."),
+    "run": Command("penstock.cli.run:run", "One service in the foreground: server, connect, registry ..."),
 }
 
 
