@@ -220,7 +220,7 @@ def struct_values(value: msgspec.Struct) -> list[Any]:
 
 
 def common_number(kinds: Sequence[SqlType]) -> SqlType | None:
-    """INTEGER < BIGINT < DECIMAL < DOUBLE: the narrowest type that holds all, or None when one is no number."""
+    """INTEGER < BIGINT < DECIMAL < DOUBLE: the narrowest that holds all; None when one is no number."""
     if not kinds or not all(is_number(kind) for kind in kinds):
         return None
     if DOUBLE in kinds:
