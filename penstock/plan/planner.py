@@ -118,10 +118,8 @@ def _check_supported(analysis: Analysis, persistent: bool) -> None:
         raise StatementError("EMIT FINAL is only supported for windowed aggregations.")
     if analysis.emit == "FINAL":
         raise StatementError("EMIT FINAL is not in this version of Penstock yet. Use EMIT CHANGES.")
-    if first.kind == TABLE and analysis.group_by is not None:
-        raise StatementError(
-            "GROUP BY on a table is not in this version of Penstock yet. Group the stream it is made from."
-        )
+    if first.kind == TABLE and analysis.window is not None:
+        raise StatementError("Windowing not supported for table aggregations.")
     for join in analysis.joins:
         _check_join(analysis, join)
 
@@ -290,6 +288,8 @@ def _grouped(analysis: Analysis, rows: Step, sink: str | None) -> Project:
             ast.Name("WINDOWEND"): ColumnRef(BIGINT, "we", False),
         }
     _check_grouped(analysis, slots, bounds)
+    if _is_table(analysis):
+        _check_undo(calls)
     step: Step = Aggregate(rows, group, calls, analysis.window)
     if analysis.having is not None:
         condition = resolve(analysis.having, scope, "HAVING", {**slots, **bounds})
@@ -329,6 +329,18 @@ def _aggregate_calls(
         _check_functions(analysis)
         raise StatementError("GROUP BY requires aggregate functions in either the SELECT or HAVING clause.")
     return tuple(calls), slots
+
+
+def _check_undo(calls: Sequence[AggregateCall]) -> None:
+    """A table takes rows back, which not every function can."""
+    names = list(dict.fromkeys(call.function.name for call in calls if call.function.undo is None))
+    if names:
+        plural = "s" if len(names) > 1 else ""
+        listed = " and ".join([", ".join(names[:-1]), names[-1]]) if plural else names[0]
+        raise StatementError(
+            f"The aggregation function{plural} {listed} cannot be applied to a table source, "
+            "only to a stream source."
+        )
 
 
 def _check_functions(analysis: Analysis) -> None:

@@ -12,8 +12,8 @@ are emitted as one, its last; without, each row emits at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from penstock.functions.registry import Slot
 from penstock.language import ast
 from penstock.language.expressions import Typed
 from penstock.plan.steps import Aggregate, Having, QueryPlan, find
@@ -40,9 +40,7 @@ class AggregateProgram:
         self.tables = code.tables
         self.cached = cached
         self.window = step.window
-        slots = [slot for call in step.calls for slot in call.function.slots]
-        group = [part.type for part in step.group]
-        self.store: GroupState | SessionState = _store(step, group, slots)
+        self.store: GroupState | SessionState = self.make_store(plan, step)
         self.emission = Emission(
             plan, step, having if isinstance(having, Having) else None, query_id, code.topic, cached
         )
@@ -56,22 +54,49 @@ class AggregateProgram:
         }
         if step.window is not None and step.window.kind == "SESSION":
             code.constants["merge_sessions"] = SessionMerger(step).merge
-        self.source_text = _Writer(code, step, self.emission, cached).text()
+        self.source_text = self.written(code, step)
         self.function = compile_function("process", self.source_text, code.constants)
+
+    def make_store(self, plan: QueryPlan, step: Aggregate) -> GroupState | SessionState:
+        return _store(step, [part.type for part in step.group], slots_of(step))
+
+    def written(self, code: RowCode, step: Aggregate) -> str:
+        return Writer(code, step, self.emission, self.cached).text()
 
     @property
     def late(self) -> int:
         return self.store.late
 
     def process(self, batch: Batch, out: Output, errors: list[Entry]) -> None:
-        self.function(batch, out, errors, self.store)
+        if self.cached or (out.headers is None and not (batch.headers and any(batch.headers))):
+            self.function(batch, out, errors, self.store)
+        else:
+            self._process_with_headers(batch, out, errors)
+
+    def _process_with_headers(self, batch: Batch, out: Output, errors: list[Entry]) -> None:
+        """A result that is emitted at once has the headers of the record that caused it.
+
+        Records with headers are rare; neighbours with the same ones are taken together.
+        """
+        if out.headers is None:
+            out.headers = [()] * len(out.rows)
+        start, headers = 0, batch.headers or [()] * len(batch.rows)
+        for end in range(1, len(batch.rows) + 1):
+            if end == len(batch.rows) or headers[end] != headers[start]:
+                self.function(batch.part(start, end), out, errors, self.store)
+                out.headers += [headers[start]] * (len(out.rows) - len(out.headers))
+                start = end
 
     def flush(self, out: Output, errors: list[Entry]) -> None:
         if self.cached:
             self.emission.flush(self.store, out, errors)
 
 
-def _store(step: Aggregate, group: Sequence[SqlType], slots: Sequence[Any]) -> GroupState | SessionState:
+def slots_of(step: Aggregate) -> list[Slot]:
+    return [slot for call in step.calls for slot in call.function.slots]
+
+
+def _store(step: Aggregate, group: Sequence[SqlType], slots: Sequence[Slot]) -> GroupState | SessionState:
     window = step.window
     if window is None:
         return GroupState(group, slots, None)
@@ -88,7 +113,7 @@ def grace_ms(window: ast.Window) -> int:
     return max(86_400_000 - window.size_ms, 0)
 
 
-class _Writer:
+class Writer:
     """Writes `process`."""
 
     def __init__(self, code: RowCode, step: Aggregate, emission: Emission, cached: bool) -> None:
@@ -101,16 +126,7 @@ class _Writer:
         body = Text()
         body.depth = 2
         body.add("if r0 is None: continue")
-        names = [f"x{n}_{m}" for n, call in enumerate(self.step.calls) for m in range(len(call.arguments))]
-        with body.block("try:"):
-            self._row(body, names)
-        with body.block("except Exception:"):
-            body.add("found = slow(b, i, errors)", "if found is None: continue")
-            parts = [f"found[{n}]" for n in range(len(self.step.group))]
-            body.add(f"g = {self._group_source(parts)}")
-            if names:
-                body.add(f"{', '.join(names)}, = found[{len(parts)}:]")
-        body.add(self._null_check())
+        self.write_row(body)
         self._update(body)
         text = Text()
         with text.block("def process(b, out, errors, store):"):
@@ -119,6 +135,24 @@ class _Writer:
             text.lines += body.lines
             text.add("store.stream_time = stream_time", "store.late += late")
         return str(text)
+
+    @property
+    def names(self) -> list[str]:
+        """The locals that hold the arguments of all calls."""
+        return [f"x{n}_{m}" for n, call in enumerate(self.step.calls) for m in range(len(call.arguments))]
+
+    def write_row(self, body: Text) -> None:
+        """From a row to its group `g` and the arguments; `continue` for a row that is in no group."""
+        names = self.names
+        with body.block("try:"):
+            self._row(body, names)
+        with body.block("except Exception:"):
+            body.add("found = slow(b, i, errors)", "if found is None: continue")
+            parts = [f"found[{n}]" for n in range(len(self.step.group))]
+            body.add(f"g = {self._group_source(parts)}")
+            if names:
+                body.add(f"{', '.join(names)}, = found[{len(parts)}:]")
+        body.add(*self._null_check())
 
     def _row(self, body: Text, names: Sequence[str]) -> None:
         arguments = [argument for call in self.step.calls for argument in call.arguments]
@@ -133,10 +167,9 @@ class _Writer:
         for name, source in zip(names, sources[split:], strict=True):
             body.add(f"{name} = {source}")
 
-    def _null_check(self) -> str:
-        if len(self.step.group) == 1:
-            return "if g is None: continue"
-        return "if " + " or ".join(f"g[{n}] is None" for n in range(len(self.step.group))) + ": continue"
+    def _null_check(self) -> list[str]:
+        parts = ["g"] if len(self.step.group) == 1 else [f"g[{n}]" for n in range(len(self.step.group))]
+        return [f"if {' or '.join(f'{part} is None' for part in parts)}: continue"] if parts else []
 
     def _opening(self, text: Text) -> None:
         text.add("stream_time = store.stream_time", "late = 0", *self.code.emitter.opening)
@@ -150,35 +183,36 @@ class _Writer:
     def _update(self, body: Text) -> None:
         window = self.step.window
         if window is None:
-            self._group(body)
+            self.update_group(body)
             return
         body.add("if ts0 > stream_time: stream_time = ts0")
         if window.kind == "SESSION":
-            write_session(body, window, grace_ms(window), self._new_state(), self._add(), self.cached)
+            write_session(body, window, grace_ms(window), self.new_state(), self.change("add"), self.cached)
             if not self.cached:
                 self.emission.write_session_rows(body)
         else:
-            write_windows(body, window, grace_ms(window), self._group)
+            write_windows(body, window, grace_ms(window), self.update_group)
 
-    def _group(self, body: Text) -> None:
+    def update_group(self, body: Text) -> None:
         """With `w` the groups of one window and `d` those of them that changed: update the state of g."""
         body.add("st = w.get(g)")
         with body.block("if st is None:"):
-            body.add(f"st = w[g] = {self._new_state()}")
-        body.add("elif ts0 > st[0]: st[0] = ts0", *self._add())
+            body.add(f"st = w[g] = {self.new_state()}")
+        body.add("elif ts0 > st[0]: st[0] = ts0", *self.change("add"))
         body.add("d[g] = st")
         if not self.cached:
             self.emission.write_row(body)
 
-    def _new_state(self) -> str:
+    def new_state(self) -> str:
         slots = [slot.initial for call in self.step.calls for slot in call.function.slots]
         return f"[ts0, False{''.join(', ' + initial for initial in slots)}]"
 
-    def _add(self) -> list[str]:
+    def change(self, kind: str, prefix: str = "x") -> list[str]:
+        """The aggregates' own code, `add` or `undo`, over arguments that begin with a prefix."""
         lines = []
         for n, (call, base) in enumerate(zip(self.step.calls, bases(self.step), strict=True)):
-            values = {f"x{m}": f"x{n}_{m}" for m in range(len(call.arguments))}
-            lines += fill(call.function.add, slot_names(call, base) | values)
+            values = {f"x{m}": f"{prefix}{n}_{m}" for m in range(len(call.arguments))}
+            lines += fill(getattr(call.function, kind), slot_names(call, base) | values)
         return lines
 
     def _group_source(self, sources: Sequence[str]) -> str:

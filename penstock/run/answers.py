@@ -19,6 +19,7 @@ from penstock.run.flatten import FlattenProgram
 from penstock.run.processing_log import Entry
 from penstock.run.program import Output, Program
 from penstock.run.state import GroupState, SessionState, TableState
+from penstock.run.table_aggregate import aggregate_program
 from penstock.topics.base import Log, Start
 from penstock.types import Schema, struct_values
 
@@ -176,7 +177,7 @@ def _states(program: AggregateProgram) -> Iterable[tuple[Any, int, int, list[Any
 
 def _program(plan: QueryPlan, name: str) -> Program:
     if find(plan.root, Aggregate) is not None:
-        return AggregateProgram(plan, name, cached=False)
+        return aggregate_program(plan, name, cached=False)
     if find(plan.root, Flatten) is not None:
         return FlattenProgram(plan, name)
     return StatelessProgram(plan, name, keep_partition=False)

@@ -46,6 +46,19 @@ class Batch:
     failures: tuple[Failure, ...] = ()
     records: int = 0
 
+    def part(self, start: int, end: int) -> Batch:
+        """The rows from `start` to before `end`."""
+        return Batch(
+            self.keys[start:end],
+            self.rows[start:end],
+            self.timestamps[start:end],
+            self.partitions[start:end],
+            self.offsets[start:end],
+            self.headers[start:end],
+            self.window_starts[start:end],
+            self.window_ends[start:end],
+        )
+
 
 Codecs = dict[Any, ValueCodec]
 

@@ -14,13 +14,13 @@ from typing import Any
 
 from penstock.language.catalog import STREAM
 from penstock.plan.steps import Aggregate, Flatten, QueryPlan, find
-from penstock.run.aggregate import AggregateProgram
 from penstock.run.batch import Decoder, entries_of
 from penstock.run.compiler import StatelessProgram
 from penstock.run.flatten import FlattenProgram
 from penstock.run.processing_log import Entry
 from penstock.run.program import Output, Program
 from penstock.run.sink import SinkWriter
+from penstock.run.table_aggregate import aggregate_program
 from penstock.topics.base import Chunk, Log, Outgoing, Start, Transaction
 
 CHANGELOG_CONFIG = {"cleanup.policy": "delete", "retention.ms": "-1", "max.message.bytes": "1073741824"}
@@ -231,7 +231,7 @@ class RunningQuery:
 
 def make_program(plan: QueryPlan, query_id: str, log: Log, cached: bool) -> Program:
     if find(plan.root, Aggregate) is not None:
-        return AggregateProgram(plan, query_id, cached)
+        return aggregate_program(plan, query_id, cached)
     if find(plan.root, Flatten) is not None:
         return FlattenProgram(plan, query_id)
     return StatelessProgram(plan, query_id, _keeps_partition(plan, log))
