@@ -6,6 +6,7 @@ In:  a Version and what the query asks for besides. Out: the members of the answ
 from __future__ import annotations
 
 import fnmatch
+import re
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from schema_registry.calls import Call
 from schema_registry.content import as_json
 from schema_registry.index import Version
 from schema_registry.registry import Registry, stored
-from schema_registry.schemas import TagChange
+from schema_registry.schemas import PROTOBUF, TagChange
 from schema_registry.subjects import context_of
 
 QUALIFIED = "qualified"
@@ -42,6 +43,21 @@ def text_of(registry: Registry, call: Call, one: Version) -> str:
     """The text, in the format that was asked for."""
     name = call.text("format")
     return stored(registry, one).formatted(name) if name else one.content.text
+
+
+DESCRIPTOR = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*\Z")
+
+
+def answered(registry: Registry, call: Call, one: Version, sent: str | None) -> dict[str, Any]:
+    """The answer to who sent a schema: one that came as a serialized descriptor goes back as one.
+
+    Clients keep the text of this answer as what the id means, and confluent-kafka's Protobuf
+    deserializer reads descriptors only.
+    """
+    members = registered(registry, call, one)
+    if one.content.kind == PROTOBUF and not call.text("format") and DESCRIPTOR.match(sent or ""):
+        members["schema"] = stored(registry, one).formatted("serialized")
+    return members
 
 
 def registered(registry: Registry, call: Call, one: Version) -> dict[str, Any]:

@@ -5,7 +5,9 @@ In:  a request and the leader's URL. Out: the leader's answer; 50003 when it can
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
+from pathlib import Path
 
 import httpx
 
@@ -19,9 +21,10 @@ TIMEOUT_SECONDS = 30.0
 
 
 class Forwarder:
-    def __init__(self, store: Store, verify: bool | str = True) -> None:
+    def __init__(self, store: Store, certificate: Path | None = None) -> None:
         self._store = store
-        self._client = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, verify=verify)
+        trusted = ssl.create_default_context(cafile=certificate)
+        self._client = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, verify=trusted)
 
     async def forward(
         self, method: str, path: bytes, query: bytes, headers: Mapping[bytes, bytes], body: bytes

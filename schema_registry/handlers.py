@@ -145,7 +145,7 @@ def lookup(registry: Registry, call: Call) -> Answer:
     found = find(registry, subject, asked, normalize=call.truth("normalize"), deleted=deleted)
     if found is None:
         raise schema_not_found() if registry.index.versions(subject, deleted) else subject_not_found(name)
-    return ok(answers.registered(registry, call, found))
+    return ok(answers.answered(registry, call, found, asked.schema))
 
 
 def latest_with_metadata(registry: Registry, call: Call) -> Answer:
@@ -166,10 +166,9 @@ def versions(registry: Registry, call: Call) -> Answer:
 
 def register_schema(registry: Registry, call: Call) -> Answer:
     subject = checked(aliased(registry, call))
-    one = register(
-        registry, subject, call.read(Asked), normalize=call.truth("normalize"), force=call.truth("force")
-    )
-    return ok(answers.registered(registry, call, one))
+    asked, force = call.read(Asked), call.truth("force")
+    one = register(registry, subject, asked, normalize=call.truth("normalize"), force=force)
+    return ok(answers.answered(registry, call, one, asked.schema))
 
 
 def the_version(registry: Registry, call: Call) -> Version:

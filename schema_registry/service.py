@@ -51,9 +51,7 @@ class Service:
         scheme = "https" if chosen.tls_certificate else "http"
         self.store = Store(log, directory, f"{scheme}://{host}:{port}", chosen.topic, clock)
         self.registry = Registry(self.store, chosen)
-        self.forwarder = Forwarder(
-            self.store, str(chosen.tls_certificate) if chosen.tls_certificate else True
-        )
+        self.forwarder = Forwarder(self.store, chosen.tls_certificate)
         users = Authenticator(read_users(chosen.users)) if chosen.users else Authenticator()
         self.app = Application(self.registry, users, self.forwarder)
         self.server = Server(
