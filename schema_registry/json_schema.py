@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from schema_registry.json_schema_changes import CHANGES, Change
@@ -26,7 +25,6 @@ from schema_registry.json_schema_text import read_json, write_json, write_sorted
 from schema_registry.schemas import JSON, STRICT, Difference, InvalidSchema, TagChange
 
 RESERVED_PREFIX = "$$"
-CACHED_TEXTS_MAX, CACHED_LETTERS_MAX = 128, 50_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,10 +70,8 @@ class JsonKind:
     name = JSON
 
     def parse(self, text: str, references: Mapping[str, str]) -> JsonSchema:
-        known = tuple(sorted(references.items()))
-        if len(text) + sum(len(each) for _, each in known) > CACHED_LETTERS_MAX:
-            return parsed(text, known)
-        return parsed_once(text, known)
+        value = read_json(text)
+        return JsonSchema(write_json(value), value, settle(value, references))
 
     def compatibility(self, new: JsonSchema, old: JsonSchema, policy: str = STRICT) -> list[Difference]:
         return [
@@ -87,14 +83,6 @@ class JsonKind:
     def changes(self, new: JsonSchema, old: JsonSchema, policy: str = STRICT) -> list[Change]:
         """Every change from old to new, also the harmless ones."""
         return changes_between(old.top, new.top, policy)
-
-
-def parsed(text: str, references: tuple[tuple[str, str], ...]) -> JsonSchema:
-    value = read_json(text)
-    return JsonSchema(write_json(value), value, settle(value, dict(references)))
-
-
-parsed_once = lru_cache(maxsize=CACHED_TEXTS_MAX)(parsed)
 
 
 KIND = JsonKind()
