@@ -36,6 +36,7 @@ from penstock.plan.steps import (
     Step,
     Where,
 )
+from penstock.plan.windows import check_window
 from penstock.topics.base import TopicInfo
 from penstock.types import BIGINT, BOOLEAN, Column, SqlType
 
@@ -116,8 +117,8 @@ def _check_supported(analysis: Analysis, persistent: bool) -> None:
         raise StatementError("CREATE STREAM AS SELECT statements don't support LIMIT clause.")
     if analysis.emit == "FINAL" and analysis.window is None:
         raise StatementError("EMIT FINAL is only supported for windowed aggregations.")
-    if analysis.emit == "FINAL":
-        raise StatementError("EMIT FINAL is not in this version of Penstock yet. Use EMIT CHANGES.")
+    if analysis.window is not None:
+        check_window(analysis.window)
     if first.kind == TABLE and analysis.window is not None:
         raise StatementError("Windowing not supported for table aggregations.")
     for join in analysis.joins:

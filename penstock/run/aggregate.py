@@ -6,20 +6,23 @@ SessionState. The functions' own code (functions/aggregates) is inlined, one slo
     row --(lookups, filter)--> group key g, arguments x0_0, ... --(window)--> st = [time, emitted, slots...]
 
 With a cache (ksqlDB's cache.max.bytes.buffering, on by default) the updates of one key between two commits
-are emitted as one, its last; without, each row emits at once.
+are emitted as one, its last; without, each row emits at once. With EMIT FINAL a window emits when it closes
+(final.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import heappush
 
 from penstock.functions.registry import Slot
-from penstock.language import ast
 from penstock.language.expressions import Typed
 from penstock.plan.steps import Aggregate, Having, QueryPlan, find
+from penstock.plan.windows import grace_ms
 from penstock.run.batch import Batch
 from penstock.run.compiler import RowCode
 from penstock.run.emission import Emission
+from penstock.run.final import FINALS, FinalSessions, FinalWindows
 from penstock.run.processing_log import Entry
 from penstock.run.program import Output, Text, compile_function, loop_header
 from penstock.run.sessions import SessionMerger, write_session
@@ -38,12 +41,13 @@ class AggregateProgram:
         assert isinstance(step, Aggregate)
         having = find(plan.root, Having)
         self.tables = code.tables
-        self.cached = cached
+        self.cached = cached and plan.emit != "FINAL"
         self.window = step.window
         self.store: GroupState | SessionState = self.make_store(plan, step)
         self.emission = Emission(
-            plan, step, having if isinstance(having, Having) else None, query_id, code.topic, cached
+            plan, step, having if isinstance(having, Having) else None, query_id, code.topic, self.cached
         )
+        self.final = self._final(plan, step)
         outputs = [("GROUP BY", part) for part in step.group]
         outputs += [(call.function.name, argument) for call in step.calls for argument in call.arguments]
         code.constants |= {
@@ -51,6 +55,8 @@ class AggregateProgram:
             "frozen": frozen,
             **helpers(step),
             **self.emission.constants,
+            "final": self.final,
+            "heappush": heappush,
         }
         if step.window is not None and step.window.kind == "SESSION":
             code.constants["merge_sessions"] = SessionMerger(step).merge
@@ -61,7 +67,13 @@ class AggregateProgram:
         return _store(step, [part.type for part in step.group], slots_of(step))
 
     def written(self, code: RowCode, step: Aggregate) -> str:
-        return Writer(code, step, self.emission, self.cached).text()
+        return Writer(code, step, self.emission, self.cached, self.final).text()
+
+    def _final(self, plan: QueryPlan, step: Aggregate) -> FinalWindows | FinalSessions | None:
+        if plan.emit != "FINAL":
+            return None
+        assert step.window is not None
+        return FINALS[step.window.kind](plan, step, self.emission, step.window, grace_ms(step.window))
 
     @property
     def late(self) -> int:
@@ -106,21 +118,23 @@ def _store(step: Aggregate, group: Sequence[SqlType], slots: Sequence[Slot]) -> 
     return GroupState(group, slots, max(window.retention_ms or 0, window.size_ms + grace))
 
 
-def grace_ms(window: ast.Window) -> int:
-    """Given, or ksqlDB's default: what is left of 24 hours after the size (of a session: the gap)."""
-    if window.grace_ms is not None:
-        return window.grace_ms
-    return max(86_400_000 - window.size_ms, 0)
-
-
 class Writer:
     """Writes `process`."""
 
-    def __init__(self, code: RowCode, step: Aggregate, emission: Emission, cached: bool) -> None:
+    def __init__(
+        self,
+        code: RowCode,
+        step: Aggregate,
+        emission: Emission,
+        cached: bool,
+        final: FinalWindows | FinalSessions | None = None,
+    ) -> None:
         self.code = code
         self.step = step
         self.emission = emission
         self.cached = cached
+        self.final = final
+        self.at_once = not cached and final is None
 
     def text(self) -> str:
         body = Text()
@@ -177,8 +191,10 @@ class Writer:
             text.add("w = store.windows.setdefault(0, {})", "d = store.dirty.setdefault(0, {})")
         elif self.step.window.kind != "SESSION":
             text.add("last = None")
-        if not self.cached:
+        if self.at_once:
             text.add(*self.emission.opening)
+        if self.final is not None:
+            text.add(*self.final.opening)
 
     def _update(self, body: Text) -> None:
         window = self.step.window
@@ -186,12 +202,21 @@ class Writer:
             self.update_group(body)
             return
         body.add("if ts0 > stream_time: stream_time = ts0")
+        on_new = self.final.on_new if self.final is not None else ()
         if window.kind == "SESSION":
-            write_session(body, window, grace_ms(window), self.new_state(), self.change("add"), self.cached)
-            if not self.cached:
-                self.emission.write_session_rows(body)
+            write_session(body, window, grace_ms(window), self.new_state(), self.change("add"), on_new)
+            self._emit_sessions(body)
         else:
-            write_windows(body, window, grace_ms(window), self.update_group)
+            write_windows(body, window, grace_ms(window), self.update_group, on_new)
+        if self.final is not None:
+            with body.block("if stream_time >= next_close:"):
+                body.add("next_close = final.close(store, stream_time, out, errors)")
+
+    def _emit_sessions(self, body: Text) -> None:
+        if self.at_once:
+            self.emission.write_session_rows(body)
+        elif self.final is not None:
+            body.add("store.pending.clear()", "store.tombstones.clear()")
 
     def update_group(self, body: Text) -> None:
         """With `w` the groups of one window and `d` those of them that changed: update the state of g."""
@@ -200,7 +225,7 @@ class Writer:
             body.add(f"st = w[g] = {self.new_state()}")
         body.add("elif ts0 > st[0]: st[0] = ts0", *self.change("add"))
         body.add("d[g] = st")
-        if not self.cached:
+        if self.at_once:
             self.emission.write_row(body)
 
     def new_state(self) -> str:

@@ -6,7 +6,7 @@ same lines inlined after each update when there is no cache.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from penstock.language.expressions import Typed
@@ -81,6 +81,15 @@ class Emission:
         for g, start, end, state in items:
             one(g, start, end, [state[0], False, *state[2:]], out, [])
         return out
+
+    def many(self) -> Callable[[Iterable[tuple[int, int, Any, list[Any]]], Output, list[Entry]], None]:
+        """A function that emits (start, end, g, state) one after another."""
+        text = Text()
+        with text.block("def many(items, out, errors):"):
+            text.add(*self.opening)
+            with text.block("for ws, we, g, st in items:"):
+                text.add(*self.lines)
+        return compile_function("many", str(text), self.constants)
 
     @property
     def _key(self) -> str:

@@ -23,8 +23,14 @@ from penstock.run.slots import bases, fill, helpers, slot_names
 
 
 def write_session(
-    body: Text, window: ast.Window, grace_ms: int, new_state: str, add: Sequence[str], cached: bool
+    body: Text,
+    window: ast.Window,
+    grace_ms: int,
+    new_state: str,
+    add: Sequence[str],
+    on_new: Sequence[str] = (),
 ) -> None:
+    """`on_new` are statements for a session that begins, or goes on after it was emitted."""
     gap = window.size_ms
     body.add("known = store.groups.get(g)")
     with body.block("if known is None:"):
@@ -39,6 +45,9 @@ def write_session(
     with body.block(f"if end < stream_time - {grace_ms + gap}:"):
         body.add("late += 1")
         body.add("if not known: del store.groups[g]", "continue")
+    if on_new:
+        with body.block("if not near or any(s[2][1] for s in near):"):
+            body.add(*on_new)
     with body.block("if not near:"):
         body.add(f"st = {new_state}", "known.append([start, end, st])")
         body.add("if len(known) > 1: known.sort(key=lambda s: s[0])")

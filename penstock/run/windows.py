@@ -14,18 +14,25 @@ A window takes a row while `window_end > stream_time - grace`, after the row its
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from penstock.language import ast
 from penstock.run.program import Text
 
 
-def write_windows(body: Text, window: ast.Window, grace_ms: int, inside: Callable[[Text], None]) -> None:
+def write_windows(
+    body: Text,
+    window: ast.Window,
+    grace_ms: int,
+    inside: Callable[[Text], None],
+    on_new: Sequence[str] = (),
+) -> None:
+    """`on_new` are statements for a window that holds nothing yet."""
     if window.kind == "TUMBLING":
         body.add(f"ws = ts0 - ts0 % {window.size_ms}")
         with body.block(f"if ws + {window.size_ms + grace_ms} <= stream_time:"):
             body.add("late += 1", "continue")
-        _window(body, inside)
+        _window(body, inside, on_new)
         return
     advance = window.advance_ms or window.size_ms
     body.add(f"ws = ts0 - ts0 % {advance}", "last_start = ws")
@@ -35,13 +42,15 @@ def write_windows(body: Text, window: ast.Window, grace_ms: int, inside: Callabl
         body.add(f"ws += {advance}")
         with body.block(f"if ws + {window.size_ms + grace_ms} <= stream_time:"):
             body.add("late += 1", "continue")
-        _window(body, inside)
+        _window(body, inside, on_new)
 
 
-def _window(body: Text, inside: Callable[[Text], None]) -> None:
+def _window(body: Text, inside: Callable[[Text], None], on_new: Sequence[str]) -> None:
     """Rows mostly fall into the window of the row before them: it is looked up once for all of them."""
     with body.block("if ws != last:"):
         body.add("last = ws")
-        for name, groups in (("w", "store.windows"), ("d", "store.dirty")):
-            body.add(f"{name} = {groups}.get(ws)", f"if {name} is None: {name} = {groups}[ws] = {{}}")
+        for name, groups, new in (("w", "store.windows", on_new), ("d", "store.dirty", ())):
+            body.add(f"{name} = {groups}.get(ws)")
+            with body.block(f"if {name} is None:"):
+                body.add(f"{name} = {groups}[ws] = {{}}", *new)
     inside(body)
