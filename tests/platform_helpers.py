@@ -18,6 +18,7 @@ from ports import free_port
 
 from penstock.cli.apply import apply_files
 from penstock.cli.landing import Expected, expected_connectors, expected_queries, wait_until_landed
+from penstock.cli.troubles import failed_connectors, late_rows, stopped_queries
 from penstock.client import KsqlClient
 from penstock.topics.base import Log
 from penstock.topics.open import open_log
@@ -93,16 +94,11 @@ class Services:
         with KsqlClient(self.url("server")) as client:
             expected = (*expected_queries(client), *expected_connectors(self.url("connect")), SCORING)
         wait_until_landed(self.log, expected, _unseen)
+        assert not stopped_queries(self.url("server")) and not failed_connectors(self.url("connect"))
 
     def late(self) -> Mapping[str, int]:
         """Rows each query has dropped because they came too late, by query id."""
-        lines = httpx.get(self.url("server") + "/metrics", timeout=10).text.splitlines()
-        found = {}
-        for line in lines:
-            if line.startswith("penstock_query_late_dropped_total{"):
-                name, count = line.rsplit(" ", 1)
-                found[name.split('"')[1]] = int(float(count))
-        return found
+        return late_rows(self.url("server"))
 
 
 def _unseen(_: Mapping[str, int]) -> None:

@@ -28,6 +28,7 @@ from penstock.cli.progress import service_of
 from penstock.cli.replay import bar
 from penstock.cli.services import Platform, platform_of, platform_up, port_options
 from penstock.cli.summary import print_summary
+from penstock.cli.troubles import Troubles, late_rows
 from penstock.cli.up import stop_signals
 from penstock.errors import PenstockError, SettingError
 from penstock.replay import ReplaySummary, ensure_topics, replay, send_reference
@@ -92,8 +93,8 @@ def demo(
     make_room(platform, fresh)
     times = Times()
     with platform_up(platform) as supervisor, in_background(supervisor), stop_signals() as stopped:
-        play(platform, supervisor, Wishes(limit, dirt, seed), times, stopped)
-        print_summary(platform.lake, times.parts)
+        late = play(platform, supervisor, Wishes(limit, dirt, seed), times, stopped)
+        print_summary(platform.lake, times.parts, late)
         if keep_running:
             click.echo("The services stay up. Ctrl-C stops them.")
             while not stopped:
@@ -118,8 +119,11 @@ def make_room(platform: Platform, fresh: bool) -> None:
 
 def play(
     platform: Platform, supervisor: Supervisor, wishes: Wishes, times: Times, stopped: list[int]
-) -> None:
-    """Every part of the demo in its order. Ends early, without a summary, when a signal comes."""
+) -> Mapping[str, int]:
+    """Every part of the demo in its order; returns the rows dropped as too late, by query.
+
+    Ends early, without a summary, when a signal comes or when a part of the platform can't go on.
+    """
     from penstock.topics.open import open_log
 
     log = open_log(platform.log_url)
@@ -135,9 +139,12 @@ def play(
             sent = send(log, wishes, watch)
         click.echo(f"Sent {dirt_told(sent)}.")
         with times.part("landing"):
-            land(log, (*expected, scoring()), watch)
+            troubles = Troubles(platform.service("server").url, platform.service("connect").url)
+            land(log, (*expected, scoring()), watch, troubles)
+        late = late_rows(platform.service("server").url)
     finally:
         log.close()
+    return late
 
 
 class Stopped(PenstockError):
@@ -201,11 +208,12 @@ def send(log: Log, wishes: Wishes, watch: Watch) -> ReplaySummary:
         return replay(log, limit=wishes.limit, dirt=wishes.dirt, seed=wishes.seed, progress=on_progress)
 
 
-def land(log: Log, expected: tuple[Expected, ...], watch: Watch) -> None:
+def land(log: Log, expected: tuple[Expected, ...], watch: Watch, troubles: Troubles) -> None:
     with console().status("landing") as status:
 
         def on_look(behind: Mapping[str, int]) -> None:
             watch.look()
+            troubles.look()
             slowest = {service_of(group): 0 for group in behind}
             for group, count in behind.items():
                 slowest[service_of(group)] = max(slowest[service_of(group)], count)

@@ -37,6 +37,9 @@ COMMANDS: dict[str, Command] = {
     "sql": Command("penstock.cli.sql:sql", "One statement or query, its answer as a table."),
     "status": Command("penstock.cli.status:status", "Services, queries and how far each reader is behind."),
     "topics": Command("penstock.cli.topics:topics", "List, describe, read and follow topics."),
+    "schemas": Command(
+        "penstock.cli.schemas:schemas", "Schemas in files: check, register, diff, list, pull."
+    ),
     "test": Command("penstock.cli.test:test", "Run files of cases through the engine, topics in memory."),
     "models": Command("penstock.cli.models:models", "Train and inspect the models that score."),
     "run": Command("penstock.cli.run:run", "One service in the foreground: server, connect, registry ..."),

@@ -16,8 +16,11 @@ from penstock.cli.output import show
 TOP = 8
 
 
-def print_summary(lake: Path, seconds: Mapping[str, float]) -> None:
-    """`seconds` of the parts; the rate of a table counts from the first record sent until all had landed."""
+def print_summary(lake: Path, seconds: Mapping[str, float], late: Mapping[str, int]) -> None:
+    """`seconds` of the parts; the rate of a table counts from the first record sent until all had landed.
+
+    `late`: rows each query has dropped because their window had closed.
+    """
     tables = landed(lake)
     moving = seconds.get("replay", 0.0) + seconds.get("landing", 0.0)
     click.echo()
@@ -25,6 +28,8 @@ def print_summary(lake: Path, seconds: Mapping[str, float]) -> None:
         ("layer", "table", "rows", "rows/s"), [layer_row(each, moving) for each in tables], "table", "Landed"
     )
     show(("reason", "rows"), rejected(lake), "table", "Rejected, by reason (a copy; silver keeps the row)")
+    if late:
+        show(("query", "rows"), sorted(late.items()), "table", "Too late for their window, and dropped")
     show(("country", "revenue", "transactions"), top_countries(lake), "table", "Top countries")
     show(("segment", "customers"), counted(lake, "gold/customer_segments", "segment"), "table", "Segments")
     click.echo(", ".join(f"{name} {spent:.1f} s" for name, spent in seconds.items()))
