@@ -39,6 +39,7 @@ LEVELS = {
     "FULL_TRANSITIVE": Level(True, True, True),
 }
 
+KIND_CHANGED = "SCHEMA_TYPE_CHANGED"
 DIFFERENT_KIND = "Incompatible because of different schema type"
 
 
@@ -63,34 +64,56 @@ class Question:
     fields: bool = False
 
 
-def messages(asked: Question) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is in the way, and the version it is in the way of (none when the schema fails by itself)."""
+
+    differences: Sequence[Difference] = ()
+    earlier: Earlier | None = None
+
+
+COMPATIBLE = Verdict()
+
+
+def judged(asked: Question) -> Verdict:
     level = LEVELS[asked.level]
     if not (level.backward or level.forward):
-        return []
-    found = reserved_clash(asked) if asked.fields else []
-    if found:
-        return [*found, settings_said(asked)]
+        return COMPATIBLE
+    clash = reserved_clash(asked) if asked.fields else []
+    if clash:
+        return Verdict(clash)
     held = list(reversed(asked.earlier)) if level.transitive else list(asked.earlier)[-1:]
     for one in held:
         found = against(asked, one, level)
         if found:
-            return [*found, *earlier_said(one), settings_said(asked)]
-    return []
+            return Verdict(found, one)
+    return COMPATIBLE
 
 
-def against(asked: Question, old: Earlier, level: Level) -> list[str]:
+def against(asked: Question, old: Earlier, level: Level) -> list[Difference]:
     if old.content.kind != asked.content.kind:
-        return [DIFFERENT_KIND]
+        return [Difference(KIND_CHANGED, "/", DIFFERENT_KIND)]
     of, parsed = kind(asked.content.kind), old.parse()
-    found = [*reserved_dropped(asked, old)] if asked.fields else []
+    found = reserved_dropped(asked, old) if asked.fields else []
     if level.backward:
-        found += [said(one) for one in of.compatibility(asked.new, parsed, asked.policy)]
+        found += of.compatibility(asked.new, parsed, asked.policy)
     if level.forward:
-        found += [said(swapped(one)) for one in of.compatibility(parsed, asked.new, asked.policy)]
+        found += [swapped(one) for one in of.compatibility(parsed, asked.new, asked.policy)]
     return found
 
 
+def messages(asked: Question) -> list[str]:
+    """The verdict as the registry's answers say it."""
+    verdict = judged(asked)
+    if not verdict.differences:
+        return []
+    earlier = earlier_said(verdict.earlier) if verdict.earlier is not None else []
+    return [*map(said, verdict.differences), *earlier, settings_said(asked)]
+
+
 def said(one: Difference) -> str:
+    if one.kind == KIND_CHANGED:
+        return one.message
     return f"{{errorType:'{one.kind}', description:'{one.message}', additionalInfo:'{one.path}'}}"
 
 
@@ -116,21 +139,18 @@ def reserved(content: Content) -> set[str]:
     return {name.strip() for name in text.split(",") if name.strip()}
 
 
-def reserved_clash(asked: Question) -> list[str]:
+def reserved_clash(asked: Question) -> list[Difference]:
     clash = sorted(reserved(asked.content) & set(asked.new.top_level_fields()))
-    said_of = "The new schema has field that conflicts with the reserved field"
+    what = "The new schema has a field that is reserved by its metadata: rename the field"
     return [
-        said(Difference("RESERVED_FIELD_CONFLICTS_WITH_FIELD", f"#/{name}", f"{said_of} {name}"))
-        for name in clash
+        Difference("RESERVED_FIELD_CONFLICTS_WITH_FIELD", f"#/{name}", f"{what} {name}") for name in clash
     ]
 
 
-def reserved_dropped(asked: Question, old: Earlier) -> list[str]:
+def reserved_dropped(asked: Question, old: Earlier) -> list[Difference]:
     dropped = sorted(reserved(old.content) - reserved(asked.content))
-    said_of = (
-        "The new schema has reserved field removed from its metadata which is present in the old schema's:"
-    )
-    return [said(Difference("RESERVED_FIELD_REMOVED", f"#/{name}", f"{said_of} {name}")) for name in dropped]
+    what = "The new schema no longer reserves a field that the old schema reserves in its metadata: keep"
+    return [Difference("RESERVED_FIELD_REMOVED", f"#/{name}", f"{what} {name}") for name in dropped]
 
 
 def same_group(group: str | None, new: Content, old: Content) -> bool:
