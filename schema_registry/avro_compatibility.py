@@ -63,6 +63,9 @@ class Checker:
             reader = self.reader_names[reader.full_name]
         if isinstance(writer, Named):
             writer = self.writer_names[writer.full_name]
+        if reader is writer:
+            # Only closed types are shared between schemas (avro_shared.py), and each reads itself.
+            return []
         pair = id(reader), id(writer)
         if pair not in self.memo:
             self.memo[pair] = []

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from schema_registry.avro_shared import PLAIN, Sharing
 from schema_registry.avro_types import (
     NOTHING,
     PRIMITIVES,
@@ -52,6 +53,7 @@ class Parser:
         self.known = known
         self.names: dict[str, Definition | None] = {}
         self.used: dict[str, str] = {}
+        self.sharing = Sharing()
 
     def parse(self, tree: Any) -> AvroType:
         found = self.type(tree, "", "#")
@@ -63,6 +65,14 @@ class Parser:
         return found
 
     def type(self, tree: Any, space: str, path: str) -> AvroType:
+        if isinstance(tree, str) and tree in PLAIN:
+            return PLAIN[tree]
+        made = self.sharing.shared(self.made(tree, space, path))
+        if isinstance(made, Record | Enum | Fixed):
+            self.names[made.full_name] = made
+        return made
+
+    def made(self, tree: Any, space: str, path: str) -> AvroType:
         if isinstance(tree, str):
             return self.named(tree, space, path)
         if isinstance(tree, list):
@@ -80,12 +90,11 @@ class Parser:
         if builder is not None:
             return builder(self, tree, space, path)
         if word in PRIMITIVES:
-            return Primitive(word, {key: value for key, value in tree.items() if key != "type"})
+            props = {key: value for key, value in tree.items() if key != "type"}
+            return Primitive(word, props) if props else PLAIN[word]
         return self.named(word, space, path)
 
     def named(self, word: str, space: str, path: str) -> AvroType:
-        if word in PRIMITIVES:
-            return Primitive(word)
         name = word if "." in word or not space else f"{space}.{word}"
         if name not in self.names and name not in self.known and (word in self.names or word in self.known):
             name = word
@@ -130,7 +139,7 @@ class Parser:
             if one.name in names:
                 raise InvalidSchema(f"Duplicate field {one.name} in record {full}.")
             names.add(one.name)
-        made = Record(
+        return Record(
             full,
             fields,
             doc_of(tree),
@@ -138,8 +147,6 @@ class Parser:
             rest_of(tree),
             tree["type"] == "error",
         )
-        self.names[full] = made
-        return made
 
     def field(self, tree: Any, space: str, path: str) -> Field:
         if not isinstance(tree, dict) or not isinstance(tree.get("name"), str):
@@ -168,19 +175,15 @@ class Parser:
             raise InvalidSchema(f"Duplicate enum symbol in {full} at {path}.")
         if default is not None and default not in symbols:
             raise InvalidSchema(f"The Enum Default: {default} is not in the enum symbol set: {list(symbols)}")
-        made = Enum(
+        return Enum(
             full, symbols, default, doc_of(tree), full_aliases(tree, space_of(full), path), rest_of(tree)
         )
-        self.names[full] = made
-        return made
 
     def fixed(self, tree: Props, space: str, path: str) -> Fixed:
         full, size = self.define(tree, space, path), tree.get("size")
         if not isinstance(size, int) or isinstance(size, bool) or size < 0:
             raise InvalidSchema(f"Invalid or no size: fixed {full} at {path} needs a whole number from 0 up.")
-        made = Fixed(full, size, doc_of(tree), full_aliases(tree, space_of(full), path), rest_of(tree))
-        self.names[full] = made
-        return made
+        return Fixed(full, size, doc_of(tree), full_aliases(tree, space_of(full), path), rest_of(tree))
 
     def array(self, tree: Props, space: str, path: str) -> Array:
         if "items" not in tree:

@@ -11,7 +11,6 @@ in every registry.
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import Iterable
 from typing import Any
 
@@ -105,7 +104,8 @@ def guid_of(
         digest.update(b"\x01" + metadata_bytes(metadata))
     if rules is not None:
         digest.update(b"\x01" + b"".join(rule_bytes(rule) for _, some in rules.every() for rule in some))
-    return str(uuid.UUID(bytes=digest.digest()))
+    text = digest.hexdigest()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def metadata_bytes(metadata: Metadata) -> bytes:

@@ -5,15 +5,18 @@ In:  a request and the leader's URL. Out: the leader's answer; 50003 when it can
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
-
-import httpx
+from typing import TYPE_CHECKING
 
 from schema_registry.calls import Answer
 from schema_registry.errors import RegistryError
 from schema_registry.store import Store
+
+if TYPE_CHECKING:
+    import httpx
 
 FORWARDED = b"x-penstock-forwarded"
 PASSED_ON = (b"content-type", b"accept", b"authorization")
@@ -23,8 +26,8 @@ TIMEOUT_SECONDS = 30.0
 class Forwarder:
     def __init__(self, store: Store, certificate: Path | None = None) -> None:
         self._store = store
-        trusted = ssl.create_default_context(cafile=certificate)
-        self._client = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, verify=trusted)
+        self._certificate = certificate
+        self._made: httpx.AsyncClient | None = None
 
     async def forward(
         self, method: str, path: bytes, query: bytes, headers: Mapping[bytes, bytes], body: bytes
@@ -32,16 +35,28 @@ class Forwarder:
         leader = self._store.leader_url
         if not leader or FORWARDED in headers:
             raise RegistryError(50004, "No registry that writes is known here; this one serves reads only.")
+        # A registry that leads, as most do, starts without the weight of an HTTP client.
+        import httpx
+
         url = leader + path.decode("latin-1") + (f"?{query.decode('latin-1')}" if query else "")
         passed = {key: headers[key] for key in PASSED_ON if key in headers} | {FORWARDED: b"1"}
         try:
-            found = await self._client.request(method, url, content=body, headers=passed)
+            found = await self._client().request(method, url, content=body, headers=passed)
         except httpx.HTTPError as error:
             raise RegistryError(
                 50003, f"The registry that writes, {leader}, can't be reached: {error}"
             ) from error
-        self._store.catch_up()
+        await asyncio.to_thread(self._store.catch_up)
         return Answer(found.status_code, found.content)
 
     async def close(self) -> None:
-        await self._client.aclose()
+        if self._made is not None:
+            await self._made.aclose()
+
+    def _client(self) -> httpx.AsyncClient:
+        if self._made is None:
+            import httpx
+
+            trusted = ssl.create_default_context(cafile=self._certificate)
+            self._made = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, verify=trusted)
+        return self._made

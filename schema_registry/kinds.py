@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping
-from functools import lru_cache
 
 from schema_registry import avro, json_schema, protobuf
 from schema_registry.errors import invalid_schema
@@ -11,8 +12,34 @@ from schema_registry.schemas import NESTING_MAX, InvalidSchema, Parsed, SchemaKi
 
 KINDS: Mapping[str, SchemaKind] = {one.name: one for one in (json_schema.KIND, protobuf.KIND, avro.KIND)}
 
-REMEMBERED = 1000
+REMEMBERED_MAX = 2000
 REMEMBERED_BYTES_MAX = 100_000
+
+Key = tuple[str, str, tuple[tuple[str, str], ...]]
+
+
+class Remembered:
+    """The schemas parsed last, by all that parsing depends on; the least used one goes first."""
+
+    def __init__(self, count_max: int) -> None:
+        self._count_max = count_max
+        self._found: OrderedDict[Key, Parsed] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Key) -> Parsed | None:
+        with self._lock:
+            if key in self._found:
+                self._found.move_to_end(key)
+            return self._found.get(key)
+
+    def put(self, key: Key, parsed: Parsed) -> None:
+        with self._lock:
+            self._found[key] = parsed
+            if len(self._found) > self._count_max:
+                self._found.popitem(last=False)
+
+
+remembered = Remembered(REMEMBERED_MAX)
 
 
 def kind(name: str) -> SchemaKind:
@@ -23,17 +50,20 @@ def kind(name: str) -> SchemaKind:
 
 
 def parse(name: str, text: str, references: Mapping[str, str]) -> Parsed:
-    of = kind(name)
+    of, used = kind(name), tuple(references.items())
     if len(text) + sum(map(len, references.values())) > REMEMBERED_BYTES_MAX:
-        return parsed(of.name, text, tuple(references.items()))
-    return remembered(of.name, text, tuple(references.items()))
+        return parsed(of, text, references)
+    found = remembered.get((name, text, used))
+    if found is None:
+        found = parsed(of, text, references)
+        remembered.put((name, text, used), found)
+        # What is stored and compared later is the canonical text, which parses to the same.
+        remembered.put((name, found.text, used), found)
+    return found
 
 
-def parsed(name: str, text: str, references: tuple[tuple[str, str], ...]) -> Parsed:
+def parsed(of: SchemaKind, text: str, references: Mapping[str, str]) -> Parsed:
     try:
-        return KINDS[name].parse(text, dict(references))
+        return of.parse(text, references)
     except RecursionError:
         raise InvalidSchema(f"The schema is nested too deeply: more than {NESTING_MAX} levels.") from None
-
-
-remembered = lru_cache(REMEMBERED)(parsed)

@@ -31,7 +31,6 @@ class RegistrySettings:
     reference_versions_strict: bool = False
     reject_empty_subject: bool = False
     schema_bytes_max: int = 1_000_000
-    check_seconds_max: float = 10.0
     users: Path | None = None
     tls_certificate: Path | None = None
     tls_key: Path | None = None
@@ -64,7 +63,6 @@ NAMES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "schema.providers.reference.versions.strict": ("reference_versions_strict", truth),
     "schema.reject.empty.subject": ("reject_empty_subject", truth),
     "schema.bytes.max": ("schema_bytes_max", int),
-    "check.seconds.max": ("check_seconds_max", float),
     "users": ("users", Path),
     "tls.certificate": ("tls_certificate", Path),
     "tls.key": ("tls_key", Path),
