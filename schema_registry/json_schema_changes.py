@@ -4,6 +4,7 @@ In:  nothing; this is the table. Out: CHANGES by name, and Change, one that was 
 
 `reads` says with which compatibilityPolicy the new schema still reads what was written with the old one:
 ALWAYS, LENIENT (only with that policy) or NEVER. Sentences name {path}, and {old} and {new} where they help.
+Those of breaks say "the new schema" for the one that reads: asked forwards, the two words are exchanged.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from schema_registry.schemas import LENIENT as LENIENT_POLICY
 
 ALWAYS, LENIENT, NEVER = "always", "lenient", "never"
+KEEP = "Leave it as it was"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,37 +48,34 @@ def bound(name: str, keyword: str, upper: bool) -> list[Kind]:
     """The four changes of a bound: taking it away or widening it is harmless."""
     wider, narrower = ("INCREASED", "DECREASED") if upper else ("DECREASED", "INCREASED")
     verbs = {"INCREASED": "raised", "DECREASED": "lowered"}
+    refuses = f"the new schema refuses values that the old schema allows. {KEEP}"
     return [
         Kind(f"{name}_REMOVED", ALWAYS, f"{keyword} at {{path}} was taken away."),
         Kind(f"{name}_{wider}", ALWAYS, f"{keyword} at {{path}} was {verbs[wider]} from {{old}} to {{new}}."),
-        Kind(
-            f"{name}_ADDED",
-            NEVER,
-            f"{keyword} {{new}} at {{path}} is new and refuses values that were valid. Take it away.",
-        ),
+        Kind(f"{name}_ADDED", NEVER, f"{keyword} at {{path}} is {{new}} in the new schema: {refuses}."),
         Kind(
             f"{name}_{narrower}",
             NEVER,
-            f"{keyword} at {{path}} was {verbs[narrower]} from {{old}} to {{new}} and refuses values that "
-            "were valid. Keep {old}.",
+            f"{keyword} at {{path}} is {{old}} in the old schema and {{new}} in the new schema: {refuses}.",
         ),
     ]
 
 
-def openness(name: str, keyword: str, narrowing: str) -> list[Kind]:
+def openness(name: str, what: str, narrowing: str) -> list[Kind]:
     """What is said about members that have no schema of their own."""
     return [
-        Kind(f"{name}_ADDED", ALWAYS, f"{keyword} at {{path}} are allowed now."),
-        Kind(f"{name}_EXTENDED", ALWAYS, f"{keyword} at {{path}} may be anything now."),
+        Kind(f"{name}_ADDED", ALWAYS, f"{what} at {{path}} are allowed now."),
+        Kind(f"{name}_EXTENDED", ALWAYS, f"{what} at {{path}} may be anything now."),
         Kind(
             f"{name}_REMOVED",
             narrowing,
-            f"{keyword} at {{path}} are refused now; old values may have some. Allow them.",
+            f"{what} ({{path}}) are refused by the new schema and allowed by the old schema. {KEEP}.",
         ),
         Kind(
             f"{name}_NARROWED",
             narrowing,
-            f"{keyword} at {{path}} must follow a schema now; old ones may not. Leave it out.",
+            f"{what} ({{path}}) must follow a schema in the new schema and may be anything in the old "
+            f"schema. {KEEP}.",
         ),
     ]
 
@@ -89,19 +88,23 @@ NOTE_CHANGES = [
 TYPE_CHANGES = [
     Kind("SCHEMA_REMOVED", ALWAYS, "The schema at {path} was taken away: everything is valid there now."),
     Kind(
-        "SCHEMA_ADDED", NEVER, "The schema at {path} is new; what was written without it may not follow it."
+        "SCHEMA_ADDED",
+        NEVER,
+        "{path} has a schema only in the new schema, which may refuse values of the old schema. Leave "
+        "it as it was.",
     ),
     Kind("TYPE_EXTENDED", ALWAYS, "The type of {path} went from {old} to {new}."),
     Kind(
         "TYPE_NARROWED",
         NEVER,
-        "The type of {path} went from {old} to {new}; values such as 1.5 were valid. Keep {old}.",
+        "{path} is {old} in the old schema and {new} in the new schema, which refuses values such as "
+        "1.5. Leave it as it was.",
     ),
     Kind(
         "TYPE_CHANGED",
         NEVER,
-        "The type of {path} went from {old} to {new}. Keep {old}, or accept both with oneOf or a list of "
-        "types.",
+        "{path} is {old} in the old schema and {new} in the new schema. Leave it as it was, or accept "
+        "both with oneOf or a list of types.",
     ),
 ]
 
@@ -110,12 +113,16 @@ STRING_CHANGES = [
     *bound("MIN_LENGTH", "minLength", upper=False),
     Kind("PATTERN_REMOVED", ALWAYS, "The pattern at {path} was taken away."),
     Kind(
-        "PATTERN_ADDED", NEVER, "The pattern {new} at {path} is new; old values may not match. Take it away."
+        "PATTERN_ADDED",
+        NEVER,
+        "The pattern {new} ({path}) stands only in the new schema; values of the old schema may not "
+        "match. Leave it as it was.",
     ),
     Kind(
         "PATTERN_CHANGED",
         NEVER,
-        "The pattern at {path} went from {old} to {new}; old values may not match. Keep the old pattern.",
+        "The pattern ({path}) is {old} in the old schema and {new} in the new schema; what matches "
+        "one may not match the other. Leave it as it was.",
     ),
 ]
 
@@ -126,13 +133,18 @@ NUMBER_CHANGES = [
     *bound("EXCLUSIVE_MINIMUM", "exclusiveMinimum", upper=False),
     Kind("MULTIPLE_OF_REMOVED", ALWAYS, "multipleOf at {path} was taken away."),
     Kind("MULTIPLE_OF_REDUCED", ALWAYS, "multipleOf at {path} went from {old} to {new}, which divides it."),
-    Kind("MULTIPLE_OF_ADDED", NEVER, "multipleOf {new} at {path} is new and refuses values that were valid."),
+    Kind(
+        "MULTIPLE_OF_ADDED",
+        NEVER,
+        "multipleOf ({path}) is {new} in the new schema and free in the old schema, whose values may "
+        "be none. Leave it as it was.",
+    ),
     *(
         Kind(
             f"MULTIPLE_OF_{how}",
             NEVER,
-            "multipleOf at {path} went from {old} to {new} and refuses multiples of {old}. Keep {old}, or "
-            "take a number that divides it.",
+            "multipleOf ({path}) is {old} in the old schema and {new} in the new schema, which refuses other "
+            "multiples of {old}. Leave it as it was, or take a number that divides it.",
         )
         for how in ("EXPANDED", "CHANGED")
     ),
@@ -140,9 +152,17 @@ NUMBER_CHANGES = [
 
 ENUM_CHANGES = [
     Kind("ENUM_ARRAY_EXTENDED", ALWAYS, "The enum at {path} has new values."),
-    Kind("ENUM_ARRAY_NARROWED", NEVER, "The enum at {path} lost values that were valid. Keep them."),
     Kind(
-        "ENUM_ARRAY_CHANGED", NEVER, "The values at {path} changed: some that were valid are not. Keep them."
+        "ENUM_ARRAY_NARROWED",
+        NEVER,
+        "The enum {path} of the new schema lacks values that the old schema has. Leave it as it was, "
+        "or keep the old values beside new ones.",
+    ),
+    Kind(
+        "ENUM_ARRAY_CHANGED",
+        NEVER,
+        "The values of {path} in the new schema lack some that the old schema has. Leave it as it "
+        "was, or keep the old values beside new ones.",
     ),
 ]
 
@@ -154,24 +174,34 @@ OBJECT_CHANGES = [
     Kind(
         "REQUIRED_ATTRIBUTE_ADDED",
         NEVER,
-        "{path} is required now; old values may lack it. Leave it optional, or give it a default.",
+        "{path} is required by the new schema and optional in the old schema, whose values may lack "
+        "it. Leave it as it was, or give it a default.",
     ),
     Kind("DEPENDENCY_ARRAY_REMOVED", ALWAYS, "The property at {path} needs no others any more."),
     Kind("DEPENDENCY_ARRAY_NARROWED", ALWAYS, "The property at {path} needs fewer others."),
     Kind(
-        "DEPENDENCY_ARRAY_ADDED", NEVER, "The property at {path} needs others now; old values may lack them."
+        "DEPENDENCY_ARRAY_ADDED",
+        NEVER,
+        "With the property at {path} the new schema asks for others; values of the old schema may "
+        "lack them. Leave it as it was.",
     ),
     Kind(
         "DEPENDENCY_ARRAY_EXTENDED",
         NEVER,
-        "The property at {path} needs more others; old values may lack them.",
+        "With the property at {path} the new schema asks for more others than the old schema. Leave "
+        "it as it was.",
     ),
-    Kind("DEPENDENCY_ARRAY_CHANGED", NEVER, "The property at {path} needs others than before."),
+    Kind(
+        "DEPENDENCY_ARRAY_CHANGED",
+        NEVER,
+        "With the property at {path} the new schema asks for others than the old schema. Leave it as it was.",
+    ),
     Kind("DEPENDENCY_SCHEMA_REMOVED", ALWAYS, "The property at {path} asks for no schema any more."),
     Kind(
         "DEPENDENCY_SCHEMA_ADDED",
         NEVER,
-        "The property at {path} asks for a schema now; old values may not fit.",
+        "With the property at {path} the new schema asks for a schema that the old schema does not. "
+        "Leave it as it was.",
     ),
     *openness("ADDITIONAL_PROPERTIES", "Additional properties", LENIENT),
     *openness("UNEVALUATED_PROPERTIES", "Unevaluated properties", LENIENT),
@@ -183,25 +213,28 @@ OBJECT_CHANGES = [
     Kind(
         "REQUIRED_PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL",
         NEVER,
-        "{path} was added and is required; old values may lack it, or hold something else there. Leave it "
-        'optional, and close the schema first ("additionalProperties": false).',
+        "{path} is required by the new schema, and the old schema lets it be missing or be anything. "
+        'Make it optional, with "additionalProperties": false in both.',
     ),
     Kind(
         "REQUIRED_PROPERTY_WITH_DEFAULT_ADDED_TO_OPEN_CONTENT_MODEL",
         LENIENT,
-        "{path} was added, required with a default, to a schema that allowed any property: old values may "
-        "hold something else there. The compatibilityPolicy LENIENT lets it pass.",
+        "{path} has a schema only in the new schema; the old schema allows any property, so its "
+        'values may hold something else there. Use "additionalProperties": false, or the '
+        "compatibilityPolicy LENIENT.",
     ),
     Kind(
         "OPTIONAL_PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL",
         LENIENT,
-        "{path} was added to a schema that allowed any property: old values may hold something else there. "
-        'Close the old schema ("additionalProperties": false), or use the compatibilityPolicy LENIENT.',
+        "{path} has a schema only in the new schema; the old schema allows any property, so its "
+        'values may hold something else there. Use "additionalProperties": false, or the '
+        "compatibilityPolicy LENIENT.",
     ),
     Kind(
         "REQUIRED_PROPERTY_ADDED_TO_UNOPEN_CONTENT_MODEL",
         NEVER,
-        "{path} was added and is required; old values lack it. Leave it optional, or give it a default.",
+        "{path} is required by the new schema, and the old schema does not have it. Make it optional, "
+        "or give it a default.",
     ),
     Kind(
         "REQUIRED_PROPERTY_WITH_DEFAULT_ADDED_TO_UNOPEN_CONTENT_MODEL",
@@ -220,8 +253,9 @@ OBJECT_CHANGES = [
     Kind(
         "PROPERTY_REMOVED_FROM_CLOSED_CONTENT_MODEL",
         LENIENT,
-        "{path} was taken away, and no other properties are allowed: old values that have it are refused. "
-        "Keep it, allow additional properties, or use the compatibilityPolicy LENIENT.",
+        "{path} stands only in the old schema, and the new schema allows no other properties: it "
+        "refuses values that have it. Keep it in both, allow additional properties, or use the "
+        "compatibilityPolicy LENIENT.",
     ),
     *(
         Kind(
@@ -237,14 +271,14 @@ OBJECT_CHANGES = [
     Kind(
         "PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL",
         LENIENT,
-        "{path} was added, but the old schema allowed other values there, by its schema of additional or "
-        "pattern properties. Give it a schema that reads those.",
+        "{path} has a schema of its own in the new schema, which does not read what the additional or "
+        "pattern properties of the old schema allow there. Give it one that does.",
     ),
     Kind(
         "PROPERTY_REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL",
         LENIENT,
-        "{path} was taken away, and the new schema's additional or pattern properties do not read its "
-        "values. Keep it, or widen those.",
+        "{path} has a schema of its own only in the old schema, and the additional or pattern "
+        "properties of the new schema do not read its values. Keep it in both, or widen those.",
     ),
 ]
 
@@ -257,7 +291,8 @@ ARRAY_CHANGES = [
     Kind(
         "UNIQUE_ITEMS_ADDED",
         NEVER,
-        "Items must differ now ({path}); old values may repeat some. Take it away.",
+        "Items must differ in the new schema ({path}), and values of the old schema may repeat some. "
+        "Leave it as it was.",
     ),
     *openness("ADDITIONAL_ITEMS", "Additional items", NEVER),
     *openness("UNEVALUATED_ITEMS", "Unevaluated items", NEVER),
@@ -266,7 +301,8 @@ ARRAY_CHANGES = [
     Kind(
         "ITEM_ADDED_TO_OPEN_CONTENT_MODEL",
         NEVER,
-        "{path} was added to a list that allowed any further item: old values may hold something else there.",
+        "{path} has a schema only in the new schema; the old schema allows any further item, so its "
+        "values may hold something else there. Leave it as it was.",
     ),
     Kind(
         "ITEM_REMOVED_FROM_OPEN_CONTENT_MODEL", ALWAYS, "{path} was taken away; any further item is allowed."
@@ -279,8 +315,8 @@ ARRAY_CHANGES = [
     Kind(
         "ITEM_REMOVED_FROM_CLOSED_CONTENT_MODEL",
         NEVER,
-        "{path} was taken away, and no further items are allowed: old values that have it are refused. "
-        "Keep it.",
+        "{path} stands only in the old schema, and the new schema allows no further items: it refuses "
+        "values that have it. Keep it in both.",
     ),
     *(
         Kind(f"ITEM_{how}_IS_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL", ALWAYS, f"{{path}} was {verb}.")
@@ -289,12 +325,14 @@ ARRAY_CHANGES = [
     Kind(
         "ITEM_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL",
         NEVER,
-        "{path} was added, but the old schema allowed other values there. Give it a schema that reads those.",
+        "{path} has a schema of its own in the new schema, which does not read what the further items "
+        "of the old schema may be. Give it one that does.",
     ),
     Kind(
         "ITEM_REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL",
         NEVER,
-        "{path} was taken away, and the new schema of further items does not read its values. Keep it.",
+        "{path} has a schema of its own only in the old schema, and the new schema's further items do "
+        "not read its values. Keep it in both.",
     ),
 ]
 
@@ -303,27 +341,41 @@ COMBINED_CHANGES = [
     Kind(
         "COMBINED_TYPE_CHANGED",
         NEVER,
-        "{path} went from {old} to {new}, which may refuse values that were valid. Keep {old}, or use anyOf.",
+        "{path} is {old} in the old schema and {new} in the new schema, which may refuse values. "
+        "Leave it as it was, or use anyOf.",
     ),
     Kind(
         "COMBINED_TYPE_SUBSCHEMAS_CHANGED",
         NEVER,
-        "Some members of {path} have no counterpart in the new schema that reads their values. Keep them, "
-        "and add new ones beside them.",
+        "Some members of {path} in the old schema have no counterpart in the new schema that reads "
+        "their values. Keep them, and add others beside them.",
     ),
     Kind("PRODUCT_TYPE_NARROWED", ALWAYS, "allOf at {path} asks for less."),
-    Kind("PRODUCT_TYPE_EXTENDED", NEVER, "allOf at {path} has new members that old values may not fulfil."),
+    Kind(
+        "PRODUCT_TYPE_EXTENDED",
+        NEVER,
+        "{path} has more members of allOf in the new schema, which values of the old schema may not "
+        "fulfil. Leave it as it was.",
+    ),
     Kind("SUM_TYPE_EXTENDED", ALWAYS, "{path} allows more kinds of values."),
-    Kind("SUM_TYPE_NARROWED", NEVER, "{path} lost members that values may have been written for. Keep them."),
+    Kind(
+        "SUM_TYPE_NARROWED",
+        NEVER,
+        "{path} has members in the old schema that the new schema lacks, and values may have been "
+        "written for those. Keep them in both.",
+    ),
     Kind("NOT_TYPE_NARROWED", ALWAYS, "What {path} excludes is the same or less."),
     Kind(
-        "NOT_TYPE_EXTENDED", NEVER, "What {path} excludes is more: some values that were valid are refused."
+        "NOT_TYPE_EXTENDED",
+        NEVER,
+        "{path} excludes more in the new schema than in the old schema: it refuses values that were "
+        "valid. Leave it as it was.",
     ),
 ]
 
 CIRCLE, TOO_MUCH = "CIRCLE", "COMPARISON_TOO_LARGE"
 OWN_CHANGES = [
-    Kind(CIRCLE, NEVER, ""),
+    Kind(CIRCLE, NEVER, "{path} contains itself, and the new schema does not read what it contains."),
     Kind(
         TOO_MUCH,
         NEVER,

@@ -155,8 +155,7 @@ class Comparison:
         return outcome
 
     def outcome(self, changes: list[Change]) -> Outcome:
-        compatible = all(CHANGES[change.kind].compatible(self.policy) for change in changes)
-        return Outcome(tuple(changes), compatible)
+        return Outcome(tuple(changes), not any(breaks(change, self.policy) for change in changes))
 
 
 def unchanged(old: Child, new: Child) -> bool:
@@ -202,8 +201,14 @@ def changes_between(old: Place, new: Place, policy: str) -> list[Change]:
         outcome = Comparison(policy).compare(old, new)
     except TooMuch:
         return [Change(TOO_MUCH, "#/")]
+    # A circle breaks because of something else, which is told by itself.
+    told = any(breaks(change, policy) and change.kind != CIRCLE for change in outcome.changes)
     return [
         replace(change, path=f"#/{change.path}")
         for change in outcome.changes
-        if change.kind != CIRCLE or len(outcome.changes) == 1
+        if change.kind != CIRCLE or not told
     ]
+
+
+def breaks(change: Change, policy: str) -> bool:
+    return not CHANGES[change.kind].compatible(policy)

@@ -47,7 +47,7 @@ NEWER_PLACES = {
 }
 PLACES: Mapping[str, Mapping[str, str]] = {
     DRAFT_07: {**COMMON_PLACES, "additionalItems": ONE, "dependencies": DEPENDENCIES},
-    DRAFT_2019: {**NEWER_PLACES, "additionalItems": ONE},
+    DRAFT_2019: {**NEWER_PLACES, "additionalItems": ONE, "prefixItems": LIST},
     DRAFT_2020: {**NEWER_PLACES, "prefixItems": LIST, "items": ONE},
 }
 """Where subschemas stand, by dialect. A keyword that is not listed is not looked into."""
@@ -204,7 +204,11 @@ KEYWORD_SHAPES: Mapping[str, Mapping[str, tuple[Test, str]]] = {
         "dependencies": (is_dependencies, "must be an object whose members are schemas or lists of names"),
         "items": (is_schema_or_list, "must be a schema or a list of schemas"),
     },
-    DRAFT_2019: {**NEWER_SHAPES, "items": (is_schema_or_list, "must be a schema or a list of schemas")},
+    DRAFT_2019: {
+        **NEWER_SHAPES,
+        "items": (is_schema_or_list, "must be a schema or a list of schemas"),
+        "prefixItems": SCHEMAS,
+    },
     DRAFT_2020: {
         **NEWER_SHAPES,
         "items": (is_schema, "must be a schema; a list of schemas is called prefixItems in 2020-12"),

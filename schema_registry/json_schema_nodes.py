@@ -133,7 +133,7 @@ BASE_KEYWORDS: Mapping[str, str] = {
 OLDER_KEYWORDS = {**BASE_KEYWORDS, "format": STRING, "additionalItems": ARRAY, "dependencies": OBJECT}
 NEWER_KEYWORDS = {
     **BASE_KEYWORDS,
-    **dict.fromkeys(("prefixItems", "additionalItems", "unevaluatedItems"), ARRAY),
+    **dict.fromkeys(("prefixItems", "unevaluatedItems"), ARRAY),
     **dict.fromkeys(("dependentRequired", "dependentSchemas", "unevaluatedProperties"), OBJECT),
 }
 EMPTY_MEANS_NOTHING = ("properties", "patternProperties")
@@ -309,29 +309,36 @@ def needed_of(place: Place) -> tuple[dict[str, frozenset[str]], dict[str, Place]
 
 
 def array_node(place: Place, declared: Any) -> Node:
-    raw = place.raw
-    items, prefix = raw.get("items"), raw.get("prefixItems", [])
-    rest = "additionalItems"
-    if isinstance(items, list):
-        items, prefix = None, items
-    elif place.dialect != DRAFT_07 and (prefix or isinstance(items, bool)):
-        items, rest = None, "items"
-    limits = limits_of(ARRAY, place)
-    if place.dialect != DRAFT_07:
-        limits = (
-            contained(limits)
-            if "contains" in raw
-            else {each: limits[each] for each in limits if not each.endswith("Contains")}
-        )
+    items, prefix, rest = item_keywords(place)
     return ArrayNode(
         ARRAY,
-        limits=limits,
+        limits=array_limits(place),
         items=None if items is None else place.child(items),
         tuple=tuple(map(place.child, prefix)),
         additional=others(place, rest),
         unevaluated=unevaluated(place, "unevaluatedItems"),
-        unique=raw.get("uniqueItems") is True,
+        unique=place.raw.get("uniqueItems") is True,
     )
+
+
+def item_keywords(place: Place) -> tuple[Any, list[Any], str]:
+    """The schema of all items, those of the first ones, and the keyword for what comes after them."""
+    items, prefix = place.raw.get("items"), place.raw.get("prefixItems", [])
+    if isinstance(items, list):
+        return None, items, "additionalItems"
+    if place.dialect == DRAFT_07:
+        return items, [], "additionalItems"
+    # Since 2020-12 `items` is for what prefixItems leaves over; as true or false it only lets that be or not.
+    return (None, prefix, "items") if prefix or isinstance(items, bool) else (items, [], "")
+
+
+def array_limits(place: Place) -> dict[str, Any]:
+    limits = limits_of(ARRAY, place)
+    if place.dialect == DRAFT_07:
+        return limits
+    if "contains" in place.raw:
+        return contained(limits)
+    return {each: limits[each] for each in limits if not each.endswith("Contains")}
 
 
 def contained(limits: dict[str, Any]) -> dict[str, Any]:
@@ -345,7 +352,7 @@ def children(place: Place, keyword: str) -> dict[str, Place]:
 
 def others(place: Place, keyword: str) -> Place | bool | None:
     raw = place.raw.get(keyword)
-    if raw is None or raw is True:
+    if raw is None or raw is True or not keyword:
         return None
     return raw if raw is False else place.child(raw)
 

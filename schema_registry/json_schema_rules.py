@@ -22,6 +22,7 @@ from schema_registry.json_schema_nodes import (
     TRUE,
     ArrayNode,
     Child,
+    CombinedNode,
     Node,
     NotNode,
     NumberNode,
@@ -353,4 +354,7 @@ def added_item(after: Place, old: ArrayNode) -> Steps:
 
 
 def kind_name(node: Node) -> str:
+    """A node's kind, as people write it."""
+    if isinstance(node, CombinedNode):
+        return node.criterion
     return "integer" if isinstance(node, NumberNode) and node.integer else node.kind
