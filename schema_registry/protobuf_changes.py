@@ -1,6 +1,8 @@
 """Every change between two Protobuf schemas: its name, whether readers survive it, the sentence for people.
 
 In:  nothing; this is the table. Out: CHANGES by name, and Change, one that was found.
+
+Breaks say "the new schema" for the one that reads: asked forwards, the two words are exchanged.
 """
 
 from __future__ import annotations
@@ -56,62 +58,67 @@ BREAKING = [
     Kind(
         "PACKAGE_CHANGED",
         False,
-        "The package ({path}) went from {old} to {new}: readers know its messages by other names. Keep it.",
+        "The package ({path}) is {old} in the old schema and {new} in the new schema, which gives "
+        "every message another name. Leave it as it was.",
     ),
     Kind(
         "MESSAGE_REMOVED",
         False,
-        "The message {path} was taken away; there are values of it. Keep it.",
+        "The message {path} stands only in the old schema, and there are values of it. Keep it in both.",
     ),
     Kind(
         "FIELD_KIND_CHANGED",
         False,
-        "The field {path} went from {old} to {new}: its values can't be read. Add a field with a new number.",
+        "The field {path} is {old} in the old schema and {new} in the new schema, which can't read "
+        "its values. Leave it as it was, and add a field with a new number.",
     ),
     Kind(
         "FIELD_SCALAR_KIND_CHANGED",
         False,
-        "The field {path} went from {old} to {new}, which are not written alike. Keep {old}, or add a field "
-        "with a new number.",
+        "The field {path} is {old} in the old schema and {new} in the new schema, and the two are not "
+        "written alike. Leave it as it was, or add a field with a new number.",
     ),
     Kind(
         "FIELD_NAMED_TYPE_CHANGED",
         False,
-        "The message of the field {path} is not what it was ({old}, now {new}). Keep it, or add a field with "
-        "a new number.",
+        "The field {path} is the message {old} in the old schema and {new} in the new schema, which "
+        "does not read it. Leave it as it was, or add a field with a new number.",
     ),
     Kind(
         "FIELD_NUMERIC_LABEL_CHANGED",
         False,
-        "The field {path} went from {old} to {new}; numbers are written differently there. Keep {old}.",
+        "The field {path} is {old} in the old schema and {new} in the new schema, and numbers are "
+        "written differently there. Leave it as it was.",
     ),
     Kind(
         "REQUIRED_FIELD_ADDED",
         False,
-        "The required field {path} was added; old values lack it. Make it optional.",
+        "The field {path} is required by the new schema, and the old schema does not have it. Make it "
+        "optional.",
     ),
     Kind(
         "REQUIRED_FIELD_REMOVED",
         False,
-        "The required field {path} was taken away; old readers refuse values without it. Keep it.",
+        "The field {path} is required by the old schema, and the new schema does not have it: older "
+        "readers refuse values without it. Keep it in both.",
     ),
     Kind(
         "ONEOF_FIELD_REMOVED",
         False,
-        "The member {path} of a oneof was taken away ({old}): values that chose it come out as none. "
-        "Keep it.",
+        "The member {path} of a oneof ({old}) stands only in the old schema: values that chose it "
+        "come out as none in the new schema. Keep it in both.",
     ),
     Kind(
         "MULTIPLE_FIELDS_MOVED_TO_ONEOF",
         False,
-        "Several fields were moved into the oneof {path}: of values that have more than one, the others are "
-        "lost. Leave them where they were.",
+        "Several fields are in the oneof {path} of the new schema and alone in the old schema: of "
+        "values that have more than one, the others are lost. Leave it as it was.",
     ),
     Kind(
         "FIELD_MOVED_TO_EXISTING_ONEOF",
         False,
-        "A field was moved into the oneof {path} beside members that could be set together with it: one of "
-        "them is lost. Leave it where it was.",
+        "The oneof {path} of the new schema joins fields that can be set together in the old schema: "
+        "one of them is lost. Leave it as it was.",
     ),
 ]
 

@@ -132,7 +132,9 @@ class Cursor:
             return found
         sign = "-" if self.skip("-") else ""
         self.skip("+")
-        if self.next.kind not in (WORD, NUMBER):
+        if self.next.kind not in (WORD, NUMBER) or (
+            self.next.text.startswith(".") and self.next.kind == WORD
+        ):
             raise self.fail(f"a value was expected, {named(self.next)} found")
         return Literal(sign + self.take().text)
 

@@ -95,8 +95,8 @@ class Parser(Cursor):
     def read_package(self, parts: Parts) -> None:
         token = self.next
         parts.setdefault("package", []).append(self.word("The name of a package"))
-        if len(parts["package"]) > 1:
-            raise self.fail("a file has one package", token)
+        if len(parts["package"]) > 1 or token.text.startswith("."):
+            raise self.fail("a file has one package, whose name begins with a letter", token)
         self.expect(";")
 
     def read_import(self, parts: Parts) -> None:
