@@ -144,7 +144,8 @@ def check_source(expected: Mapping[str, Any], found: Source | None) -> None:
 
 
 def _schema(text: str) -> str:
-    node = parse_statement(f"CREATE STREAM S ({text}) WITH (kafka_topic='t');")
+    kind = "TABLE" if "PRIMARY KEY" in text.upper() else "STREAM"
+    node = parse_statement(f"CREATE {kind} S ({text}) WITH (kafka_topic='t');")
     assert isinstance(node, ast.CreateSource)
     return ", ".join(f"{each.name} {each.type}{_role(each)}" for each in node.elements)
 

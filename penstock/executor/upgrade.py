@@ -12,7 +12,20 @@ from collections.abc import Sequence
 
 from penstock.errors import StatementError
 from penstock.language.catalog import Source
-from penstock.plan.steps import Aggregate, Having, Lookup, Project, QueryPlan, Read, Step, Where, steps_of
+from penstock.plan.steps import (
+    Aggregate,
+    ForeignJoin,
+    Having,
+    Lookup,
+    Project,
+    QueryPlan,
+    Read,
+    Step,
+    StreamJoin,
+    TableJoin,
+    Where,
+    steps_of,
+)
 from penstock.types import Column, quote
 
 KINDS = {"STREAM": "KSTREAM", "TABLE": "KTABLE"}
@@ -69,7 +82,9 @@ def check_query_upgrade(old: QueryPlan, new: QueryPlan) -> None:
     """Only steps without memory may differ."""
     before, after = _steps(old), _steps(new)
     for step in [*before, *after]:
-        if isinstance(step, Lookup) or (isinstance(step, Aggregate) and step.window is not None):
+        if isinstance(step, Lookup | StreamJoin | TableJoin | ForeignJoin) or (
+            isinstance(step, Aggregate) and step.window is not None
+        ):
             raise StatementError(f"Upgrades not yet supported for {_name(step)}")
     kept_before = [step for step in before if not isinstance(step, Where | Having | Project)]
     kept_after = [step for step in after if not isinstance(step, Where | Having | Project)]
@@ -105,9 +120,14 @@ def _steps(plan: QueryPlan) -> list[Step]:
 
 
 def _name(step: Step) -> str:
-    return {"Lookup": "StreamTableJoin", "Aggregate": "StreamWindowedAggregate", "Read": "StreamSource"}.get(
-        type(step).__name__, type(step).__name__
-    )
+    return {
+        "Lookup": "StreamTableJoin",
+        "StreamJoin": "StreamStreamJoin",
+        "TableJoin": "TableTableJoin",
+        "ForeignJoin": "ForeignKeyTableTableJoin",
+        "Aggregate": "StreamWindowedAggregate",
+        "Read": "StreamSource",
+    }.get(type(step).__name__, type(step).__name__)
 
 
 def _calls(step: Aggregate) -> str:

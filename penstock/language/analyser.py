@@ -9,13 +9,14 @@ Rules and messages: ksqlDB's documentation of SELECT, and its statement errors.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 from penstock.errors import StatementError, UnknownName
 from penstock.functions import registry
 from penstock.language import ast
-from penstock.language.catalog import Catalog
+from penstock.language.catalog import TABLE, Catalog
 from penstock.language.scope import PSEUDO_COLUMNS, From, columns_of
 from penstock.language.trees import names_outside_lambdas, walk
 
@@ -41,6 +42,8 @@ class JoinOn:
     left: ast.Expression
     right: ast.Expression
     within: ast.Within | None
+    flipped: bool = False
+    """The text names the new source first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ def analyse(query: ast.Query, catalog: Catalog, *, persistent: bool) -> Analysis
     froms = _froms(query, catalog)
     names = _Names(froms)
     joins = tuple(_join(join, index + 1, froms, names) for index, join in enumerate(query.joins))
+    names.synthetic = synthetic_key(froms, joins)
     partition_by = _qualify_all(query.partition_by, names, "PARTITION BY")
     items = _Items(froms, names, persistent, partition_by, query.window is not None).expand(query)
     where = _qualify(query.where, names, "WHERE")
@@ -94,6 +98,42 @@ def analyse(query: ast.Query, catalog: Catalog, *, persistent: bool) -> Analysis
             having=having,
         ),
     )
+
+
+def equivalent(joins: Sequence[JoinOn]) -> list[ast.Expression]:
+    """What is equal to the key of the last join: its sides, and those of earlier joins that share one."""
+    equal = [joins[-1].left, joins[-1].right]
+    for join in reversed(joins[:-1]):
+        if join.left in equal or join.right in equal:
+            equal += [join.left, join.right]
+    return equal
+
+
+def synthetic_key(froms: Sequence[From], joins: Sequence[JoinOn]) -> str | None:
+    """The name of the key that a join has to make up: no column holds it, or none does in every row."""
+    if not joins:
+        return None
+    if joins[-1].kind != "OUTER" and any(isinstance(each, ast.Name) for each in equivalent(joins)):
+        return None
+    taken = {column.name for each in froms for column in each.source.schema.columns}
+    numbered = ("ROWKEY" if number == 0 else f"ROWKEY_{number}" for number in count())
+    return next(name for name in numbered if name not in taken)
+
+
+def is_key_of(expression: ast.Expression, each: From) -> bool:
+    """Whether it is the only key column of a source."""
+    keys = each.source.schema.key
+    return len(keys) == 1 and expression == ast.Name(keys[0].name, each.alias)
+
+
+def is_foreign(analysis: Analysis, position: int) -> bool:
+    """Whether a join of two tables compares something else than the left one's key."""
+    join = analysis.joins[position]
+    if analysis.froms[0].source.kind != TABLE:
+        return False
+    if position > 0 and not is_foreign(analysis, position - 1):
+        return join.left not in equivalent(analysis.joins[:position])
+    return not is_key_of(join.left, analysis.froms[0])
 
 
 def has_aggregates(expressions: Iterable[ast.Node | None]) -> bool:
@@ -145,10 +185,11 @@ class _Names:
     def __init__(self, froms: tuple[From, ...]) -> None:
         self.froms = froms
         self.aliases = {each.alias: each for each in froms}
+        self.synthetic: str | None = None
 
     def qualified(self, name: ast.Name, clause: str) -> ast.Name:
-        if name.name == "ROWKEY" and name.qualifier is None and len(self.froms) > 1:
-            return name
+        if self.synthetic is not None and name.name == self.synthetic and name.qualifier is None:
+            return ast.Name(name.name, None, at=name.at)
         candidates = self._candidates(name, clause)
         if len(candidates) > 1:
             choices = " or ".join(f"{each.alias}.{name.name}" for each in candidates)
@@ -236,8 +277,9 @@ def _join(join: ast.Join, index: int, froms: tuple[From, ...], names: _Names) ->
             f"right source references `{aliases[1]}` and the left source references `{aliases[0]}`",
             criteria.at,
         )
-    left, right = sides if aliases[1] == new else (sides[1], sides[0])
-    return JoinOn(join.kind, index, left, right, join.within)  # type: ignore[arg-type]
+    flipped = aliases[1] != new
+    left, right = (sides[1], sides[0]) if flipped else sides
+    return JoinOn(join.kind, index, left, right, join.within, flipped)  # type: ignore[arg-type]
 
 
 def _one_source(side: ast.Expression | None, criteria: ast.Comparison) -> str:
@@ -337,7 +379,10 @@ class _Items:
         return alias
 
     def _star(self, star: ast.SelectStar) -> list[Item]:
-        chosen = self.froms
+        chosen, synthetic = self.froms, self.names.synthetic
+        if star.qualifier is None and synthetic is not None:
+            made = [Item(synthetic, ast.Name(synthetic))]
+            return [*made, *(item for each in chosen for item in self._star_of(each))]
         if star.qualifier is not None:
             if star.qualifier not in self.names.aliases:
                 raise UnknownName(

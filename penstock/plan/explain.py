@@ -13,7 +13,21 @@ from collections.abc import Callable
 from typing import Any
 
 from penstock.language.expressions import ColumnRef, Literal, Typed, children
-from penstock.plan.steps import Aggregate, Flatten, Having, Lookup, Project, QueryPlan, Read, Step, Where
+from penstock.plan.steps import (
+    Aggregate,
+    Flatten,
+    ForeignJoin,
+    Having,
+    Joined,
+    Lookup,
+    Project,
+    QueryPlan,
+    Read,
+    Step,
+    StreamJoin,
+    TableJoin,
+    Where,
+)
 
 INDENT = "\t\t"
 
@@ -40,6 +54,25 @@ def _read(step: Read) -> str:
 
 def _lookup(step: Lookup) -> str:
     return f"{step.kind} {step.table.source.source.name} by {shown(step.key)}"
+
+
+def _stream_join(step: StreamJoin) -> str:
+    grace = "" if step.grace_ms is None else f" grace {step.grace_ms} ms"
+    keys = [shown(key) if key is not None else "key" for key in (step.left_key, step.right_key)]
+    window = f"within {step.before_ms} ms before, {step.after_ms} ms after{grace}"
+    return f"{step.kind} {step.right.source.source.name} by {keys[0]} = {keys[1]} | {window}"
+
+
+def _table_join(step: TableJoin) -> str:
+    return f"{step.kind} {step.right.source.source.name} by key"
+
+
+def _foreign_join(step: ForeignJoin) -> str:
+    return f"{step.kind} {step.right.source.source.name} by foreign key {shown(step.key)}"
+
+
+def _joined(step: Joined) -> str:
+    return f"Schema: {step.schema}"
 
 
 def _where(step: Where | Having) -> str:
@@ -88,6 +121,10 @@ def _label(typed: Any) -> str:
 TELLERS: dict[type[Step], tuple[str, Callable[[Any], str]]] = {
     Read: ("SOURCE", _read),
     Lookup: ("JOIN", _lookup),
+    StreamJoin: ("STREAM JOIN", _stream_join),
+    TableJoin: ("TABLE JOIN", _table_join),
+    ForeignJoin: ("FOREIGN KEY JOIN", _foreign_join),
+    Joined: ("JOINED", _joined),
     Where: ("FILTER", _where),
     Flatten: ("FLATTEN", _flatten),
     Aggregate: ("AGGREGATE", _aggregate),

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 from penstock.errors import StatementError
 from penstock.language import ast
-from penstock.language.analyser import Analysis
+from penstock.language.analyser import Analysis, synthetic_key
 from penstock.language.catalog import TABLE
 from penstock.language.expressions import ColumnRef, Typed
 from penstock.language.printer import expression as shown
 from penstock.language.resolve import resolve
 from penstock.language.scope import QueryScope
+from penstock.plan.joins import foreign_key_names, keeps_rows, key_of_result, viable_keys
 from penstock.types import Array, Map, Schema, SqlType, Struct, quote
 
 
@@ -62,12 +63,13 @@ def _kept(analysis: Analysis, scope: QueryScope, sink: str) -> ResultKey:
 
 
 def _check_once(key: ast.Expression, analysis: Analysis) -> None:
-    aliases = [item.alias for item in analysis.items if item.expression == key]
+    aliases = sorted(item.alias for item in analysis.items if item.expression == key)
     if len(aliases) > 1:
-        name = key.name if isinstance(key, ast.Name) else shown(key)
+        joined = f"{key.qualifier}_" if analysis.joins and isinstance(key, ast.Name) and key.qualifier else ""
+        name = joined + key.name if isinstance(key, ast.Name) else shown(key)
         raise StatementError(
             f"The projection contains a key column (`{name}`) more than once, aliased as: "
-            + " and ".join(f"`{alias}`" for alias in aliases)
+            + " and ".join(aliases)
             + ".\nEach key column must only be in the projection once. If you intended to copy the key into "
             "the value, then consider using the AS_VALUE function to indicate which key reference should be "
             "copied."
@@ -110,21 +112,51 @@ def _same_key(parts: tuple[ast.Expression, ...], analysis: Analysis) -> bool:
 
 
 def _joined(analysis: Analysis, scope: QueryScope, sink: str) -> ResultKey:
-    """Any side of the last join's criterion that is a plain column may name the key; both hold its value."""
-    last = analysis.joins[-1]
-    viable: list[ast.Expression] = [side for side in (last.left, last.right) if isinstance(side, ast.Name)]
-    for join in reversed(analysis.joins[:-1]):
-        if join.left in viable or join.right in viable:
-            viable += [side for side in (join.left, join.right) if isinstance(side, ast.Name)]
+    """Any column that is equal to the join key may name it; a foreign-key join keeps the left table's."""
+    foreign = foreign_key_names(analysis)
+    if foreign:
+        return _foreign(analysis, foreign)
+    synthetic = synthetic_key(analysis.froms, analysis.joins)
+    viable = [ast.Name(synthetic)] if synthetic else viable_keys(analysis)
     selected = [item.expression for item in analysis.items]
-    chosen = next((expression for expression in selected if expression in viable), None)
+    chosen = next((name for name in viable if name in selected), None)
     if chosen is None:
-        order = [each.alias for each in analysis.froms]
-        sides = sorted(dict.fromkeys(viable), key=lambda side: order.index(side.qualifier))  # type: ignore[attr-defined]
-        raise key_missing(sink, "join expression", [shown(each) for each in sides], "or")
-    # The value of the key is the join key itself, also where the table had no row.
-    key = ColumnRef(resolve(last.left, scope, "JOIN ON").type, f"j{last.index}")
-    return ResultKey({chosen: None}, {chosen: key}, not _same_key((last.left,), analysis))
+        raise _join_key_missing(sink, synthetic, viable)
+    _check_once(chosen, analysis)
+    last = analysis.joins[-1]
+    rekeyed = keeps_rows(analysis) or not _same_key((last.left,), analysis)
+    return ResultKey({chosen: None}, {chosen: key_of_result(analysis, scope)}, rekeyed)
+
+
+def _join_key_missing(sink: str, synthetic: str | None, viable: Sequence[ast.Name]) -> StatementError:
+    missing = key_missing(sink, "join expression", [shown(each) for each in viable], "or")
+    if synthetic is None:
+        return missing
+    first, rest = missing.message.split("\n", 1)
+    return StatementError(
+        f"{first.rstrip()} See https://cnfl.io/2LV7ouS.\n{rest}\n"
+        f"{synthetic} was added as a synthetic key column because the join criteria did not match any source "
+        "column. This expression must be included in the projection and may be aliased. "
+    )
+
+
+def _foreign(analysis: Analysis, names: Sequence[ast.Name]) -> ResultKey:
+    left = analysis.froms[0]
+    selected = [item.expression for item in analysis.items]
+    missing = [quote(name.name) for name in names if name not in selected]
+    if missing:
+        plural = "s" if len(missing) > 1 else ""
+        raise StatementError(
+            f"Primary key column{plural} missing in projection. For foreign-key table-table joins, the "
+            "projection must include all primary key columns from the left input table "
+            f"({quote(left.alias)}). Missing column{plural}: {', '.join(missing)}."
+        )
+    typed: dict[ast.Expression, Typed] = {}
+    for position, (name, column) in enumerate(zip(names, left.source.schema.key, strict=True)):
+        _check_once(name, analysis)
+        slot = "k0" if len(names) == 1 else f"(None if k0 is None else k0[{position}])"
+        typed[name] = ColumnRef(column.type, slot)
+    return ResultKey(dict.fromkeys(names), typed, True)
 
 
 def check_projection(schema: Schema) -> None:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from penstock.errors import StatementError
 from penstock.functions.registry import find_aggregate, find_function, unknown_function
 from penstock.language import ast
-from penstock.language.analyser import Analysis, Item, JoinOn, aggregate_calls, analyse
+from penstock.language.analyser import Analysis, Item, aggregate_calls, analyse
 from penstock.language.catalog import STREAM, TABLE, Catalog, Source
 from penstock.language.expressions import CastTo, ColumnRef, Typed
 from penstock.language.printer import expression as shown
@@ -23,13 +23,13 @@ from penstock.language.resolve import resolve
 from penstock.language.scope import From, QueryScope
 from penstock.language.trees import names_outside_lambdas, walk
 from penstock.plan.flatten import check_no_table_functions, flattened
+from penstock.plan.joins import checked_joins, join_rows, join_slots, keeps_rows
 from penstock.plan.keys import check_projection, key_missing, result_key
 from penstock.plan.sinks import Sink, check_target, insert_sink, new_sink
 from penstock.plan.steps import (
     Aggregate,
     AggregateCall,
     Having,
-    Lookup,
     Project,
     QueryPlan,
     Read,
@@ -51,6 +51,7 @@ def plan_query(
     persistent = not isinstance(node, ast.Select)
     analysis = analyse(node.query, catalog, persistent=persistent)
     _check_supported(analysis, persistent)
+    analysis = checked_joins(analysis, topics)
     rows = _rows(analysis)
     sink = _sink_name(node)
     if analysis.group_by is not None:
@@ -121,39 +122,6 @@ def _check_supported(analysis: Analysis, persistent: bool) -> None:
         check_window(analysis.window)
     if first.kind == TABLE and analysis.window is not None:
         raise StatementError("Windowing not supported for table aggregations.")
-    for join in analysis.joins:
-        _check_join(analysis, join)
-
-
-def _check_join(analysis: Analysis, join: JoinOn) -> None:
-    left, right = analysis.froms[0].source, analysis.froms[join.index].source
-    if left.kind == TABLE and right.kind == STREAM:
-        raise StatementError(
-            "Invalid join order: table-stream joins are not supported; only stream-table joins. "
-            f"Got {left.name} join {right.name}."
-        )
-    if left.kind == STREAM and right.kind == STREAM and join.within is None:
-        raise StatementError(
-            "Stream-stream joins must have a WITHIN clause specified. None was provided. To learn about how "
-            "to specify a WITHIN clause with a stream-stream join, please visit: "
-            "https://docs.confluent.io/current/ksql/docs/syntax-reference.html#create-stream-as-select"
-        )
-    if left.kind == right.kind:
-        raise StatementError(
-            f"Joining {left.kind.lower()} `{left.name}` with {right.kind.lower()} `{right.name}` is not in "
-            "this version of Penstock yet; stream-table joins are."
-        )
-    if join.within is not None:
-        raise StatementError("A window definition was provided for a Stream-Table join.")
-    if join.kind == "OUTER":
-        raise StatementError(
-            "Invalid join type: full-outer join not supported for stream-table join. "
-            f"Got {left.name} [FULL] OUTER JOIN {right.name}."
-        )
-    if join.kind == "RIGHT":
-        raise StatementError("Invalid join type encountered: RIGHT [OUTER] JOIN")
-    if (left.window is None) != (right.window is None):
-        raise StatementError("Can not join windowed source to non-windowed source.")
 
 
 # --- rows: read, join, filter --------------------------------------------------------------------------
@@ -161,9 +129,7 @@ def _check_join(analysis: Analysis, join: JoinOn) -> None:
 
 def _rows(analysis: Analysis) -> Step:
     scope = QueryScope(analysis.froms)
-    step: Step = Read(analysis.froms[0])
-    for join in analysis.joins:
-        step = _lookup(analysis, join, step, scope)
+    step = join_rows(analysis)
     if analysis.where is not None:
         condition = resolve(analysis.where, scope, "WHERE", join_slots(analysis, scope))
         if condition.type != BOOLEAN:
@@ -173,35 +139,6 @@ def _rows(analysis: Analysis) -> Step:
             )
         step = Where(step, condition)
     return step
-
-
-def _lookup(analysis: Analysis, join: JoinOn, step: Step, scope: QueryScope) -> Lookup:
-    right = analysis.froms[join.index]
-    keys = right.source.schema.key
-    if len(keys) > 1:
-        names = ", ".join(str(column) for column in keys)
-        raise StatementError(f"JOINs are not supported with multiple key columns: [{names}]")
-    if not (isinstance(join.right, ast.Name) and keys and join.right.name == keys[0].name):
-        raise StatementError(
-            "Invalid join condition: stream-table joins require to join on the table's primary key. "
-            f"Got {shown(join.left)} = {shown(join.right)}."
-        )
-    key = resolve(join.left, scope, "JOIN ON")
-    if key.type != keys[0].type:
-        raise StatementError(
-            "Invalid join condition: types don't match. "
-            f"Got {shown(join.left)}{{{key.type}}} = {shown(join.right)}{{{keys[0].type}}}."
-        )
-    return Lookup(step, Read(right), join.kind, key)
-
-
-def join_slots(analysis: Analysis, scope: QueryScope) -> dict[ast.Expression, Typed]:
-    """A join key that is an expression is computed once; the row keeps it as jN."""
-    return {
-        join.left: ColumnRef(resolve(join.left, scope, "JOIN ON").type, f"j{join.index}")
-        for join in analysis.joins
-        if not isinstance(join.left, ast.Name)
-    }
 
 
 # --- projections --------------------------------------------------------------------------------------
@@ -278,7 +215,7 @@ def _grouped(analysis: Analysis, rows: Step, sink: str | None) -> Project:
     scope = QueryScope(analysis.froms)
     group_by = analysis.group_by or ()
     check_no_table_functions(analysis)
-    group = tuple(resolve(part, scope, "GROUP BY") for part in group_by)
+    group = tuple(resolve(part, scope, "GROUP BY", join_slots(analysis, scope)) for part in group_by)
     calls, slots = _aggregate_calls(analysis, scope)
     for position, (part, typed) in enumerate(zip(group_by, group, strict=True)):
         slots[part] = ColumnRef(typed.type, "g" if len(group) == 1 else f"g[{position}]", False)
@@ -362,7 +299,10 @@ def _bind_aggregate(call: ast.Call, analysis: Analysis, scope: QueryScope) -> Ag
             raise StatementError(
                 f"Aggregate functions can not be nested: {call.name}({nested[0].name}())", call.at
             )
-    typed = tuple(resolve(argument, scope, "SELECT") for argument in arguments)
+    typed = tuple(resolve(argument, scope, "SELECT", join_slots(analysis, scope)) for argument in arguments)
+    if counts_rows(call) and keeps_rows(analysis):
+        # The first source may have no row there; the joined row always has a time.
+        typed = (ColumnRef(BIGINT, "ts0", nullable=False),)
     literals = {
         n: part.value for n, part in enumerate(arguments) if isinstance(part, ast.Integer | ast.Boolean)
     }

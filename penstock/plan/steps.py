@@ -5,6 +5,10 @@ prints it. A rewrite takes a plan and returns a plan.
 
     Read -> Lookup* -> Where -> Flatten? -> Project            a stream of rows
     Read -> Lookup* -> Where -> Aggregate -> Having -> Project  a table by group (and window)
+
+    Read, Read, ... -> StreamJoin | TableJoin | ForeignJoin | Lookup -> Joined -> Where -> ...
+
+What stands under a Joined is a tree of sources (run/joins.py); what stands above it sees one row at a time.
 """
 
 from __future__ import annotations
@@ -59,6 +63,89 @@ class Lookup(Step):
     @property
     def inputs(self) -> tuple[Step, ...]:
         return (self.input, self.table)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamJoin(Step):
+    """Rows of two streams meet in a window of event time. kind INNER LEFT RIGHT OUTER.
+
+    A key of None is the key the row has already. `grace_ms` None: ksqlDB's join of before GRACE was there.
+    """
+
+    left: Step
+    right: Read
+    kind: str
+    left_key: Typed | None
+    right_key: Typed | None
+    before_ms: int
+    after_ms: int
+    grace_ms: int | None
+
+    @property
+    def schema(self) -> Schema:
+        return _beside(self.left, self.right)
+
+    @property
+    def inputs(self) -> tuple[Step, ...]:
+        return (self.left, self.right)
+
+
+@dataclass(frozen=True, slots=True)
+class TableJoin(Step):
+    """Two tables by their primary keys. kind INNER LEFT RIGHT OUTER."""
+
+    left: Step
+    right: Read
+    kind: str
+
+    @property
+    def schema(self) -> Schema:
+        return _beside(self.left, self.right)
+
+    @property
+    def inputs(self) -> tuple[Step, ...]:
+        return (self.left, self.right)
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignJoin(Step):
+    """A table whose rows name, by `key`, the primary key of another. kind INNER LEFT."""
+
+    left: Read
+    right: Read
+    kind: str
+    key: Typed
+
+    @property
+    def schema(self) -> Schema:
+        return _beside(self.left, self.right)
+
+    @property
+    def inputs(self) -> tuple[Step, ...]:
+        return (self.left, self.right)
+
+
+def _beside(left: Step, right: Step) -> Schema:
+    return Schema(left.schema.key, left.schema.value + right.schema.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Joined(Step):
+    """The rows of a tree of joins as those of one source, number 0: its key and time are the join's.
+
+    The sources themselves are numbered from 1.
+    """
+
+    input: Step
+    source: From
+
+    @property
+    def schema(self) -> Schema:
+        return self.source.source.schema
+
+    @property
+    def inputs(self) -> tuple[Step, ...]:
+        return (self.input,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +282,12 @@ class QueryPlan:
         return tuple(step.source for step in steps_of(self.root) if isinstance(step, Read))
 
     @property
+    def driver(self) -> From:
+        """What the row's own code reads one row at a time: the first source, or what a join tree gives."""
+        joined = find(self.root, Joined)
+        return joined.source if isinstance(joined, Joined) else self.froms[0]
+
+    @property
     def sources(self) -> tuple[str, ...]:
         return tuple(each.source.name for each in self.froms)
 
@@ -207,6 +300,13 @@ def steps_of(root: Step) -> Iterator[Step]:
     """All steps, inputs before what they feed."""
     for step in root.inputs:
         yield from steps_of(step)
+    yield root
+
+
+def row_steps(root: Step) -> Iterator[Step]:
+    """The steps that see one row at a time: all, or those above a tree of joins."""
+    for step in () if isinstance(root, Joined) else root.inputs:
+        yield from row_steps(step)
     yield root
 
 

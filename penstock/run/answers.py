@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from penstock.errors import StatementError
-from penstock.plan.steps import Aggregate, Flatten, QueryPlan, find
+from penstock.plan.steps import Aggregate, Flatten, Joined, QueryPlan, find
 from penstock.run.aggregate import AggregateProgram
 from penstock.run.batch import Batch, Decoder
 from penstock.run.compiler import StatelessProgram
 from penstock.run.flatten import FlattenProgram
+from penstock.run.joins import JoinProgram, in_order
 from penstock.run.processing_log import Entry
 from penstock.run.program import Output, Program
 from penstock.run.state import GroupState, SessionState, TableState
@@ -73,7 +74,7 @@ class PushQuery:
         self.inputs = [(each.index, each.source.topic, decoder_of(each.source)) for each in plan.froms]
         starts: dict[str, Start | Mapping[int, int]] = {}
         for each in plan.froms:
-            earliest = each.index > 0 or not each.source.is_stream or _from_earliest(properties)
+            earliest = not each.source.is_stream or _from_earliest(properties)
             starts[each.source.topic] = "earliest" if earliest else "latest"
         self.reader = log.reader(starts)
         self.windowed = plan.windowed or plan.froms[0].source.window is not None
@@ -85,9 +86,11 @@ class PushQuery:
         out, errors, records = Output(), list[Entry](), 0
         for chunk in self.reader.poll(records_max):
             records += len(chunk)
-            for index, topic, decoder in self.inputs:
-                if topic == chunk.topic:
-                    _take(self.program, index, decoder.batch(chunk), out, errors)
+            taken = [
+                (index, decoder.batch(chunk)) for index, topic, decoder in self.inputs if topic == chunk.topic
+            ]
+            for index, batch in in_order(taken) if isinstance(self.program, JoinProgram) else taken:
+                _take(self.program, index, batch, out, errors)
         self.program.flush(out, errors)
         if self.program.store is not None:
             self.program.store.changes()
@@ -139,6 +142,8 @@ def pull_table(plan: QueryPlan, running: Any) -> PullResult:
 
 def materialized(program: Program) -> Batch:
     """The rows a query's state stands for, as a batch of its table."""
+    if isinstance(program, JoinProgram):
+        program = program.inner
     store = program.store
     if isinstance(store, TableState):
         keys = list(store.passed)
@@ -176,6 +181,11 @@ def _states(program: AggregateProgram) -> Iterable[tuple[Any, int, int, list[Any
 
 
 def _program(plan: QueryPlan, name: str) -> Program:
+    program = _row_program(plan, name)
+    return program if find(plan.root, Joined) is None else JoinProgram(plan, name, program)
+
+
+def _row_program(plan: QueryPlan, name: str) -> Program:
     if find(plan.root, Aggregate) is not None:
         return aggregate_program(plan, name, cached=False)
     if find(plan.root, Flatten) is not None:
@@ -184,7 +194,9 @@ def _program(plan: QueryPlan, name: str) -> Program:
 
 
 def _take(program: Program, index: int, batch: Batch, out: Output, errors: list[Entry]) -> None:
-    if index > 0:
+    if isinstance(program, JoinProgram):
+        program.take(index, batch, out, errors)
+    elif index > 0:
         program.tables[index].update(batch)
     else:
         program.process(batch, out, errors)

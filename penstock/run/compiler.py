@@ -23,9 +23,10 @@ from typing import Any
 from penstock.language.catalog import TABLE
 from penstock.language.expressions import ColumnRef, Typed
 from penstock.language.scope import payload_columns
-from penstock.plan.steps import Lookup, Project, QueryPlan, Step, Where, steps_of
+from penstock.plan.steps import Lookup, Project, QueryPlan, Step, Where, row_steps
 from penstock.run.batch import Batch
 from penstock.run.codegen import Emitter
+from penstock.run.joins_rows import joined_names
 from penstock.run.processing_log import Entry
 from penstock.run.program import Output, Text, compile_function, loop_header, mentions
 from penstock.run.slow import SlowRows
@@ -40,8 +41,10 @@ class RowCode:
     def __init__(self, plan: QueryPlan, query_id: str) -> None:
         self.plan = plan
         self.query_id = query_id
-        self.steps: list[Step] = [step for step in steps_of(plan.root) if isinstance(step, Lookup | Where)]
-        self.froms = plan.froms
+        self.steps: list[Step] = [step for step in row_steps(plan.root) if isinstance(step, Lookup | Where)]
+        self.joined = joined_names(plan)
+        driver = plan.driver
+        self.froms = plan.froms if driver is plan.froms[0] else (driver, *plan.froms)
         self.constants: dict[str, Any] = {}
         self.emitter = Emitter(self.constants)
         self.tables: dict[int, TableStore] = {}
@@ -61,7 +64,14 @@ class RowCode:
 
     def slow(self, outputs: Sequence[tuple[str, Typed]]) -> SlowRows:
         return SlowRows(
-            self.steps, outputs, len(self.froms), self.null_rows, self.tables, self.query_id, self.topic
+            self.steps,
+            outputs,
+            len(self.froms),
+            self.null_rows,
+            self.tables,
+            self.query_id,
+            self.topic,
+            joined=self.joined,
         )
 
     def write(self, text: Text, later: str, dropped: Sequence[str] = ("continue",)) -> None:
@@ -69,6 +79,8 @@ class RowCode:
 
         `dropped` is what happens to a row that the filter lets go.
         """
+        if self.joined:
+            text.add(f"{''.join(name + ', ' for name in self.joined)}= r0")
         for step in self.steps:
             if isinstance(step, Lookup):
                 self._write_lookup(text, step, later)

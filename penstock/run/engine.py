@@ -23,7 +23,7 @@ from penstock.clock import Clock, now_ms
 from penstock.errors import LogError, PenstockError
 from penstock.language.catalog import Source
 from penstock.plan.steps import Aggregate as AggregateStep
-from penstock.plan.steps import QueryPlan, find
+from penstock.plan.steps import Joined, QueryPlan, find
 from penstock.run.answers import PullResult, PushQuery, RowSink, pull_stream, pull_table
 from penstock.run.batch import Codecs, Decoder, decoder_key
 from penstock.run.processing_log import PROCESSING_LOG_TOPIC, Entry, outgoing, thread_entry
@@ -315,7 +315,7 @@ class Engine:
 
     def _add(self, query_id: str, plan: QueryPlan, properties: Mapping[str, str], keep: bool) -> None:
         assert query_id not in self.queries, query_id
-        needs_state = find(plan.root, AggregateStep) is not None or plan.is_table
+        needs_state = plan.is_table or any(find(plan.root, kind) for kind in (AggregateStep, Joined))
         if needs_state and self.log.topic(changelog_of(query_id)) is None:
             self.log.create_topic(changelog_of(query_id), 1, CHANGELOG_CONFIG)
         entry = _Entry(plan, properties)

@@ -45,7 +45,7 @@ class FlattenProgram:
         self.results = SlowRows([], outputs, len(code.froms), {}, code.tables, query_id, code.topic, elements)
         self.split: Callable[[list[Any]], tuple[Any, list[Any]]] = slow_row(len(plan.root.key))
         self.row = row_class(plan.schema.value)
-        self.windowed = plan.froms[0].source.window is not None and bool(plan.root.key)
+        self.windowed = plan.driver.source.window is not None and bool(plan.root.key)
 
     def process(self, batch: Batch, out: Output, errors: list[Entry]) -> None:
         if out.headers is None and batch.headers and any(batch.headers):

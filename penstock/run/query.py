@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.language.catalog import STREAM
-from penstock.plan.steps import Aggregate, Flatten, QueryPlan, find
+from penstock.plan.steps import Aggregate, Flatten, Joined, QueryPlan, find
 from penstock.run.batch import Decoder, entries_of
 from penstock.run.compiler import StatelessProgram
 from penstock.run.flatten import FlattenProgram
+from penstock.run.joins import JoinProgram, in_order
 from penstock.run.processing_log import Entry
 from penstock.run.program import Output, Program
 from penstock.run.sink import SinkWriter
@@ -105,7 +106,7 @@ class RunningQuery:
             offsets = {partition: offset for (name, partition), offset in committed.items() if name == topic}
             if offsets:
                 starts[topic] = offsets
-                if index > 0:
+                if index in self.program.tables:
                     self._reread_table(index, topic, decoder, offsets)
             else:
                 starts[topic] = self._first_start(index)
@@ -115,7 +116,8 @@ class RunningQuery:
 
     def _first_start(self, index: int) -> Start:
         """Tables are read from the beginning whatever auto.offset.reset says."""
-        if index > 0 or self.plan.froms[0].source.kind != STREAM:
+        source = next(each.source for each in self.plan.froms if each.index == index)
+        if source.kind != STREAM:
             return "earliest"
         for name in ("auto.offset.reset", "ksql.streams.auto.offset.reset"):
             if name in self.properties:
@@ -154,19 +156,24 @@ class RunningQuery:
         records = 0
         for chunk in self.reader.poll(records_max):
             records += len(chunk)
-            for index, topic, decoder in self.inputs:
-                if topic == chunk.topic:
-                    self._take(index, decoder.batch(chunk))
+            taken = [
+                (index, decoder.batch(chunk)) for index, topic, decoder in self.inputs if topic == chunk.topic
+            ]
+            for index, batch in in_order(taken) if isinstance(self.program, JoinProgram) else taken:
+                self._take(index, batch)
         self.uncommitted += records
         return records
 
     def _take(self, index: int, batch: Any) -> None:
         if batch.failures:
             self.errors += entries_of(batch, self.id)
-        if index > 0:
+        if index in self.program.tables:
             self.program.tables[index].update(batch)
             return
         self.statistics.rows_in += batch.records
+        if isinstance(self.program, JoinProgram):
+            self.program.take(index, batch, self.out, self.errors)
+            return
         self.program.process(batch, self.out, self.errors)
 
     def due(self, now_ms: int, idle: bool, interval_ms: int, records_max: int) -> bool:
@@ -230,6 +237,11 @@ class RunningQuery:
 
 
 def make_program(plan: QueryPlan, query_id: str, log: Log, cached: bool) -> Program:
+    program = _row_program(plan, query_id, log, cached)
+    return program if find(plan.root, Joined) is None else JoinProgram(plan, query_id, program)
+
+
+def _row_program(plan: QueryPlan, query_id: str, log: Log, cached: bool) -> Program:
     if find(plan.root, Aggregate) is not None:
         return aggregate_program(plan, query_id, cached)
     if find(plan.root, Flatten) is not None:

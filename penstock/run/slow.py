@@ -49,8 +49,10 @@ class SlowRows:
         query_id: str,
         topic: str,
         extra: Sequence[str] = (),
+        joined: Sequence[str] = (),
     ) -> None:
-        """`extra` names values that are bound beside those of the sources."""
+        """`extra` names values that are bound beside those of the sources; `joined` the parts of a row."""
+        self.joined = joined
         self.parameters = [*parameters_of(sources), *extra]
         self.nested: list[Exception] = []
         self.tables = tables
@@ -107,6 +109,8 @@ class SlowRows:
         )
         for slot, column in zip(SLOTS, columns, strict=True):
             bound[f"{slot}0"] = column[i] if column else None
+        if self.joined:
+            bound |= zip(self.joined, bound["r0"] or (), strict=False)
         if bound["r0"] is None:
             bound["r0"] = self.null_row
         return bound

@@ -40,7 +40,7 @@ class TableAggregateProgram(AggregateProgram):
     def make_store(self, plan: QueryPlan, step: Aggregate) -> GroupState:
         group = [part.type for part in step.group]
         arguments = [argument.type for call in step.calls for argument in call.arguments]
-        return TableGroupState(plan.froms[0].source.schema, group, arguments, slots_of(step))
+        return TableGroupState(plan.driver.source.schema, group, arguments, slots_of(step))
 
     def written(self, code: RowCode, step: Aggregate) -> str:
         return _TableWriter(code, step, self.emission, self.cached).text()
