@@ -13,6 +13,8 @@
     |  |- LogUnavailable             full disk, read-only folder, corrupt or foreign file
     |  `- Fenced                     another process took over
     |- NoSchemaRegistry      42801   a format needs a schema registry and none is configured
+    |- RegistryError                 the schema registry refuses or does not answer
+    |  `- SchemaNotFound             it has no such schema
     |- CommandTimeout        50301   a request waits for a command that does not come
     |- NotFound              40400   no such thing
     |- ServerRefused                 a ksqlDB server said no; message and code are its own
@@ -89,6 +91,14 @@ class AssertFailed(PenstockError):
 
 class NoSchemaRegistry(PenstockError):
     code = 42801
+
+
+class RegistryError(PenstockError):
+    """The schema registry said no, or nothing at all."""
+
+
+class SchemaNotFound(RegistryError):
+    """The registry has no schema of that id or subject."""
 
 
 class CommandTimeout(PenstockError):

@@ -327,7 +327,7 @@ ONE_FIELD = "The 'KAFKA' format only supports a single field. Got: [`ID` INTEGER
 NO_DECIMAL = "The 'KAFKA' format does not support type 'DECIMAL'"
 NO_ARRAY = "The 'DELIMITED' format does not support type 'ARRAY', column: `L`"
 NO_CONFIG = "JSON does not support the following configs: [delimiter]"
-NOT_BUILT = "The 'AVRO' format is not in this build yet; it needs a schema registry."
+NO_NAME = "Schema is not compatible with Avro: Illegal initial character: 1D"
 PRICE = types.Column("P", types.Decimal(4, 2))
 LIST = types.Column("L", types.Array(types.INTEGER))
 REFUSALS: list[tuple[Format, tuple[types.Column, ...], str]] = [
@@ -336,7 +336,7 @@ REFUSALS: list[tuple[Format, tuple[types.Column, ...], str]] = [
     (Format("KAFKA"), (PRICE,), UNSUPPORTED.format("KAFKA", "`P` DECIMAL(4, 2) KEY", NO_DECIMAL)),
     (Format("delimited"), (LIST,), UNSUPPORTED.format("DELIMITED", "`L` ARRAY<INTEGER> KEY", NO_ARRAY)),
     (Format("JSON", (("delimiter", "|"),)), (ID,), NO_CONFIG),
-    (Format("AVRO"), (ID,), NOT_BUILT),
+    (Format("AVRO"), (types.Column("1D", types.INTEGER),), NO_NAME),
 ]
 
 

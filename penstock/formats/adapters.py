@@ -90,14 +90,18 @@ class KeysOfCells:
 
 
 class KeysOfRows:
-    """Keys of several columns in a format of objects."""
+    """Keys in a format of objects: of several columns, or of one that is always wrapped."""
 
     def __init__(self, rows: ValueCodec, columns: Sequence[types.Column]) -> None:
         self._rows = rows
         self._class = types.row_class(tuple(columns))
+        self._single = len(columns) == 1
 
     def decode(self, payloads: Sequence[bytes | None]) -> Decoded:
         decoded = self._rows.decode(payloads)
+        if self._single:
+            decoded.values = [None if row is None else row.c0 for row in decoded.values]
+            return decoded
         names = self._class.__struct_fields__
         decoded.values = [
             None if row is None else tuple([getattr(row, name) for name in names]) for row in decoded.values
@@ -105,6 +109,8 @@ class KeysOfRows:
         return decoded
 
     def encode(self, keys: Sequence[Any]) -> Encoded:
+        if self._single:
+            return self._rows.encode([None if key is None else self._class(key) for key in keys])
         return self._rows.encode([None if key is None else self._class(*key) for key in keys])
 
 

@@ -1,6 +1,7 @@
 """The table of formats: what each can hold, and the codecs of a source.
 
-In:  a format by name with its properties (language.catalog.Format), columns, a window.
+In:  a format by name with its properties (language.catalog.Format), columns, a window; for the formats with
+     schemas the subject they are kept under.
 Out: a ValueCodec and a KeyCodec; or StatementError in ksqlDB's words when the format can't hold the columns.
 """
 
@@ -26,6 +27,8 @@ from penstock.formats.delimited import DelimitedCells
 from penstock.formats.json_codec import JsonRows, JsonScalars
 from penstock.formats.kafka import SERDES as KAFKA_TYPES
 from penstock.formats.kafka import KafkaScalars
+from penstock.formats.registry import MemoryRegistry, Subject
+from penstock.formats.schema_formats import DIALECTS, check_schema, framed_keys, framed_values
 
 Columns = Sequence[types.Column]
 
@@ -66,7 +69,6 @@ class Capability:
     wrapped_value: bool
     properties: frozenset[str]
     check: Callable[[Columns, bool], None]
-    built: bool = True
     needs_registry: bool = False
 
 
@@ -76,18 +78,41 @@ def value_codec(
     *,
     unwrapped: bool = False,
     doubles_to_check: Collection[int] | None = None,
+    subject: Subject | None = None,
 ) -> ValueCodec:
     """The codec of rows. `doubles_to_check`: columns that may hold NaN or infinity; None: all of them."""
     capability = check_format(format, columns, is_key=False)
     if not columns:
         return NoColumns()
+    if capability.name in DIALECTS:
+        return framed_values(capability.name, format.properties, columns, unwrapped, subject)
     return VALUE_CODECS[capability.name](format, columns, unwrapped, doubles_to_check)
 
 
-def key_codec(format: NamedFormat, columns: Columns, window: NamedWindow | None = None) -> KeyCodec:
+def key_codec(
+    format: NamedFormat,
+    columns: Columns,
+    window: NamedWindow | None = None,
+    subject: Subject | None = None,
+) -> KeyCodec:
     """The codec of keys: bare for one column, tuples for several; (key, start, end) for a windowed source."""
     capability = check_format(format, columns, is_key=True)
-    inner: KeyCodec = KEY_CODECS[capability.name](format, columns) if columns else NoKeys()
+    inner: KeyCodec
+    if not columns:
+        inner = NoKeys()
+    elif capability.name in DIALECTS:
+        inner = framed_keys(capability.name, format.properties, columns, subject)
+    else:
+        inner = KEY_CODECS[capability.name](format, columns)
+    return WindowedKeys(inner, window.size_ms) if window is not None else inner
+
+
+def order_codec(format: NamedFormat, columns: Columns, window: NamedWindow | None = None) -> KeyCodec:
+    """Keys as the bytes they have in a topic, for who sorts by them: any schema id sorts alike."""
+    found = check_format(format, columns, is_key=True)
+    if not found.needs_registry:
+        return key_codec(format, columns, window)
+    inner = framed_keys(found.name, (), columns, Subject(MemoryRegistry(), "order"))
     return WindowedKeys(inner, window.size_ms) if window is not None else inner
 
 
@@ -103,11 +128,6 @@ def check_format(format: NamedFormat, columns: Columns, is_key: bool) -> Capabil
     """Refuses columns and properties that the format can't take, in ksqlDB's words."""
     found = capability(format.name)
     check_properties(format)
-    if not found.built:
-        raise StatementError(
-            f"The '{found.name}' format is not in this build yet"
-            + ("; it needs a schema registry." if found.needs_registry else ".")
-        )
     try:
         found.check(columns, is_key)
     except ValueError as problem:
@@ -173,21 +193,34 @@ def _check_delimited(columns: Columns, is_key: bool) -> None:
 
 
 def _check_json(columns: Columns, is_key: bool) -> None:
+    _check_map_keys(columns, "JSON only supports MAP types with STRING keys")
+
+
+def _check_avro(columns: Columns, is_key: bool) -> None:
+    _check_map_keys(columns, "Avro only supports MAPs with STRING keys")
+    check_schema("AVRO", columns)
+
+
+def _check_protobuf(columns: Columns, is_key: bool) -> None:
+    _check_map_keys(columns, "PROTOBUF format only supports MAP types with STRING keys")
+
+
+def _check_map_keys(columns: Columns, message: str) -> None:
     for column in columns:
-        _check_map_keys(column.type)
+        _check_maps_in(column.type, message)
 
 
-def _check_map_keys(kind: types.SqlType) -> None:
+def _check_maps_in(kind: types.SqlType, message: str) -> None:
     match kind:
         case types.Map(key, value):
             if key != types.STRING:
-                raise ValueError("JSON only supports MAP types with STRING keys")
-            _check_map_keys(value)
+                raise ValueError(message)
+            _check_maps_in(value, message)
         case types.Array(item):
-            _check_map_keys(item)
+            _check_maps_in(item, message)
         case types.Struct(fields):
             for _, field in fields:
-                _check_map_keys(field)
+                _check_maps_in(field, message)
 
 
 def _check_none(columns: Columns, is_key: bool) -> None:
@@ -196,10 +229,6 @@ def _check_none(columns: Columns, is_key: bool) -> None:
             "The 'NONE' format can only be used when no columns are defined. "
             f"Got: [{columns_text(columns, is_key)}]"
         )
-
-
-def _check_nothing(columns: Columns, is_key: bool) -> None:
-    """Formats that are not built are refused before their columns are looked at."""
 
 
 def base_name(kind: types.SqlType) -> str:
@@ -218,10 +247,10 @@ CAPABILITIES: dict[str, Capability] = {
         Capability("DELIMITED", False, True, False, frozenset({"delimiter"}), _check_delimited),
         Capability("JSON", True, True, True, frozenset(), _check_json),
         Capability("NONE", False, False, False, frozenset(), _check_none),
-        Capability("JSON_SR", True, True, True, REGISTRY_PROPERTIES, _check_nothing, False, True),
-        Capability("AVRO", True, True, True, REGISTRY_PROPERTIES, _check_nothing, False, True),
-        Capability("PROTOBUF", True, False, True, PROTOBUF_PROPERTIES, _check_nothing, False, True),
-        Capability("PROTOBUF_NOSR", True, True, True, NULLABLE, _check_nothing, False),
+        Capability("JSON_SR", True, True, True, REGISTRY_PROPERTIES, _check_json, True),
+        Capability("AVRO", True, True, True, REGISTRY_PROPERTIES, _check_avro, True),
+        Capability("PROTOBUF", True, False, True, PROTOBUF_PROPERTIES, _check_protobuf, True),
+        Capability("PROTOBUF_NOSR", True, True, True, NULLABLE, _check_protobuf),
     )
 }
 
@@ -274,5 +303,4 @@ KEY_CODECS: dict[str, Callable[[NamedFormat, Columns], KeyCodec]] = {
     "DELIMITED": _delimited_keys,
     "JSON": _json_keys,
 }
-WITH_COLUMNS = {found.name for found in CAPABILITIES.values() if found.built} - {"NONE"}
-assert VALUE_CODECS.keys() == KEY_CODECS.keys() == WITH_COLUMNS
+assert VALUE_CODECS.keys() == KEY_CODECS.keys() == CAPABILITIES.keys() - DIALECTS.keys() - {"NONE"}
