@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from penstock.errors import BadRequest, NoSchemaRegistry, StatementError
 from penstock.executor.canonical import canonical_create, create_cleanup_policy
+from penstock.executor.inference import registrations, with_inferred_columns
 from penstock.executor.naming import check_source_name, command_id, query_number
 from penstock.executor.outcome import nothing_to_do, recorded
 from penstock.executor.properties import check_known
@@ -36,7 +37,7 @@ from penstock.language.catalog import TABLE, Source
 from penstock.language.printer import canonical
 from penstock.language.scope import PSEUDO_COLUMNS
 from penstock.plan.planner import plan_query
-from penstock.plan.sinks import timestamp_column
+from penstock.plan.sinks import named_key, timestamp_column
 from penstock.topics.base import TOPIC_DEFAULTS, TopicInfo
 from penstock.types import BYTES, STRING, Array, Column, Map, Schema, SqlType, Struct
 
@@ -69,6 +70,9 @@ def create_source(task: Task) -> Decision:
     with failures_show(task.text):
         settings = read_create(node.properties, defaults)
         _check_registry(settings, task)
+        if not task.replayed:
+            node = with_inferred_columns(node, settings, task.config.registry)
+            settings = read_create(node.properties, defaults)
     kept = canonical_create(node, defaults)
     text = canonical(kept)
     with failures_show(text):
@@ -83,7 +87,7 @@ def create_source(task: Task) -> Decision:
 def _created(
     task: Task, node: ast.CreateSource, source: Source, topic: TopicInfo | None, text: str
 ) -> Decision:
-    effects: list[Effect] = []
+    effects: list[Effect] = [*registrations(source, if_absent=True)]
     world = task.world
     if topic is not None:
         world = world.with_topic(topic)
@@ -241,7 +245,7 @@ def _source(node: ast.CreateSource, settings: CreateWith) -> Source:
         kind=node.kind,
         topic=settings.topic,
         schema=schema,
-        key_format=settings.key_format,
+        key_format=named_key(settings.key_format, node.name),
         value_format=settings.value_format,
         timestamp=None if timestamp is None else timestamp_column(*timestamp, schema),
         window=settings.window,

@@ -36,6 +36,7 @@ from penstock.executor.world import (
     CreateTopic,
     Decision,
     Query,
+    RegisterSchema,
     Session,
     Task,
     World,
@@ -47,6 +48,8 @@ from penstock.topics.base import Log
 logger = logging.getLogger("penstock.executor")
 
 SEQUENCE_WAIT_S = 5.0
+BEFORE_COMMAND = (CreateTopic, RegisterSchema)
+"""Effects without which a statement is refused; who sends it again finds them done."""
 
 
 class Executor:
@@ -86,7 +89,8 @@ class Executor:
             node = without_inferred(parse_statement(command.statement, self.world.catalog.types))
             session = Session(command.properties)
             world = replace(self.world, topics=AnyTopics(self.log.topics()))
-            decision = self._decide(Task(command.statement, node, world, session, self.config, self.clock()))
+            task = Task(command.statement, node, world, session, self.config, self.clock(), replayed=True)
+            decision = self._decide(task)
         except PenstockError as problem:
             logger.error("command %d can't be carried out again: %s\n%s", place, problem, command.statement)
             status = CommandState(status="ERROR", message=str(problem))
@@ -165,7 +169,7 @@ class Executor:
     def _perform(self, task: Task, decision: Decision) -> None:
         before = self.world
         for effect in decision.effects:
-            if isinstance(effect, CreateTopic):
+            if isinstance(effect, BEFORE_COMMAND):
                 perform(effect, self.log, self.engine, self.failed)
         recorded = decision.recorded
         if recorded is not None:
@@ -173,7 +177,7 @@ class Executor:
             self.commands.append(recorded.command_id, recorded.statement, properties, self.clock())
         try:
             for effect in decision.effects:
-                if not isinstance(effect, CreateTopic):
+                if not isinstance(effect, BEFORE_COMMAND):
                     perform(effect, self.log, self.engine, self.failed)
         except Exception:
             if recorded is not None:

@@ -21,6 +21,7 @@ from penstock.executor.naming import is_hidden
 from penstock.executor.words import PREPARING, failures_show
 from penstock.executor.world import AppendRecord, Decision, Task
 from penstock.formats.formats import key_codec, value_codec
+from penstock.formats.registry import Registry, Subject
 from penstock.language import ast
 from penstock.language.catalog import TABLE, Catalog, Source
 from penstock.language.expressions import Literal, Typed
@@ -82,7 +83,7 @@ def insert_values(task: Task) -> Decision:
         source = target_of(task.catalog, node.target)
         columns = _columns(source, node.columns)
         with failures_show(text, f"Failed to insert values into '{node.target}'. "):
-            record = record_of(source, columns, node.values, task.now_ms)
+            record = record_of(source, columns, node.values, task.now_ms, task.config.registry)
     return Decision(task.world, effects=(AppendRecord(record),))
 
 
@@ -140,7 +141,11 @@ def _column(source: Source, name: str) -> Column:
 
 
 def record_of(
-    source: Source, columns: Sequence[Column], expressions: Sequence[ast.Expression], now_ms: int
+    source: Source,
+    columns: Sequence[Column],
+    expressions: Sequence[ast.Expression],
+    now_ms: int,
+    registry: Registry | None = None,
 ) -> Outgoing:
     if len(columns) != len(expressions):
         listed = ", ".join(f"`{column.name}`" for column in columns)
@@ -151,7 +156,7 @@ def record_of(
         column.name: coerced(_evaluated(expression), column)
         for column, expression in zip(columns, expressions, strict=True)
     }
-    return encoded(source, given, now_ms)
+    return encoded(source, given, now_ms, registry)
 
 
 def _evaluated(expression: ast.Expression) -> Given:
@@ -239,7 +244,9 @@ def _exact(value: decimal.Decimal, target: Decimal) -> decimal.Decimal:
 # --- the record ---------------------------------------------------------------------------------------
 
 
-def encoded(source: Source, given: Mapping[str, Any], now_ms: int) -> Outgoing:
+def encoded(
+    source: Source, given: Mapping[str, Any], now_ms: int, registry: Registry | None = None
+) -> Outgoing:
     """The record of a row; `given` holds typed values by column name, ROWTIME among them."""
     keys = [given.get(column.name) for column in source.schema.key]
     if source.kind == TABLE and any(key is None for key in keys):
@@ -254,24 +261,28 @@ def encoded(source: Source, given: Mapping[str, Any], now_ms: int) -> Outgoing:
         raise StatementError("ROWTIME can't be below 0.")
     return Outgoing(
         source.topic,
-        [_key(source, keys)],
-        [_value(source, payload, row)],
+        [_key(source, keys, registry)],
+        [_value(source, payload, row, registry)],
         [now_ms if timestamp is None else timestamp],
     )
 
 
-def _key(source: Source, keys: Sequence[Any]) -> bytes | None:
+def _key(source: Source, keys: Sequence[Any], registry: Registry | None) -> bytes | None:
     if all(key is None for key in keys):
         return None
     inner = keys[0] if len(keys) == 1 else tuple(keys)
-    payloads, failures = key_codec(source.key_format, source.schema.key).encode([inner])
+    subject = Subject.of(registry, source.topic, is_key=True)
+    payloads, failures = key_codec(source.key_format, source.schema.key, subject=subject).encode([inner])
     if failures:
         raise StatementError(f"Could not serialize key: {failures[0]}")
     return payloads[0]
 
 
-def _value(source: Source, payload: tuple[Column, ...], row: msgspec.Struct) -> bytes | None:
-    codec = value_codec(source.value_format, payload, unwrapped=source.unwrapped_value)
+def _value(
+    source: Source, payload: tuple[Column, ...], row: msgspec.Struct, registry: Registry | None
+) -> bytes | None:
+    subject = Subject.of(registry, source.topic, is_key=False)
+    codec = value_codec(source.value_format, payload, unwrapped=source.unwrapped_value, subject=subject)
     payloads, failures = codec.encode([row])
     if failures:
         raise StatementError(f"Could not serialize value: {failures[0]}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
+from penstock.errors import RegistryError, StatementError
 from penstock.executor.world import (
     EFFECTS,
     AppendRecord,
@@ -16,10 +17,12 @@ from penstock.executor.world import (
     DeleteTopic,
     Effect,
     PauseQuery,
+    RegisterSchema,
     ResumeQuery,
     StartQuery,
     StopQuery,
 )
+from penstock.formats.registry import Registry
 from penstock.plan.steps import QueryPlan
 from penstock.run.engine import QueryStatus
 from penstock.topics.base import TOPIC_DEFAULTS, Log, TopicInfo
@@ -29,6 +32,9 @@ T = TypeVar("T")
 
 class EngineOfQueries(Protocol):
     """What the executor asks of the engine; run/engine.py has it."""
+
+    @property
+    def registry(self) -> Registry | None: ...
 
     def add(
         self, query_id: str, plan: QueryPlan, properties: Mapping[str, str], *, keep: bool = False
@@ -65,6 +71,17 @@ def _create_topic(effect: CreateTopic, log: Log, engine: EngineOfQueries, failed
         log.create_topic(effect.topic.name, effect.topic.partitions, given)
 
 
+def _register(effect: RegisterSchema, log: Log, engine: EngineOfQueries, failed: Failed) -> None:
+    registry = engine.registry
+    assert registry is not None, effect.subject
+    try:
+        if not effect.if_absent or registry.latest(effect.subject) is None:
+            registry.register(effect.subject, effect.kind, effect.schema)
+    except RegistryError as problem:
+        topic = effect.subject.removesuffix("-key").removesuffix("-value")
+        raise StatementError(f"Could not register schema for topic: {topic}\n{problem}") from problem
+
+
 def _delete_topic(effect: DeleteTopic, log: Log, engine: EngineOfQueries, failed: Failed) -> None:
     if log.topic(effect.name) is not None:
         log.delete_topic(effect.name)
@@ -95,6 +112,7 @@ def _resume(effect: ResumeQuery, log: Log, engine: EngineOfQueries, failed: Fail
 
 DEEDS: dict[type[Effect], Callable[[Any, Log, EngineOfQueries, Failed], None]] = {
     CreateTopic: _create_topic,
+    RegisterSchema: _register,
     DeleteTopic: _delete_topic,
     AppendRecord: _append,
     StartQuery: _start,

@@ -15,6 +15,7 @@ from penstock.errors import StatementError, UnknownName
 from penstock.executor.canonical import canonical_query
 from penstock.executor.create import check_has_registry, check_same_partitions
 from penstock.executor.entities import Entity, TerminateQuery
+from penstock.executor.inference import check_given_schemas, registrations
 from penstock.executor.naming import check_query_id, check_source_name, command_id, query_number
 from penstock.executor.outcome import nothing_to_do, recorded
 from penstock.executor.properties import check_known
@@ -126,6 +127,7 @@ def _new(task: Task, node: ast.CreateAs, plan: QueryPlan, text: str) -> Decision
     assert plan.sink is not None
     prefix = "CSAS" if node.kind == STREAM else "CTAS"
     query_id = f"{prefix}_{node.name}_{query_number(task.world.commands)}"
+    check_given_schemas(plan.sink, task.config.registry)
     world, effects = _with_sink_topic(task.world, plan)
     return _started(task, world, effects, plan, text, query_id)
 
@@ -157,7 +159,7 @@ def _started(
         f"Created query with ID {query_id}",
         statement=text,
         query_id=query_id,
-        effects=[*effects, StartQuery(query)],
+        effects=[*effects, *registrations(sink, if_absent=False), StartQuery(query)],
     )
 
 

@@ -168,6 +168,11 @@ def _format_settings(side: str, name: str, given: Mapping[str, Any]) -> tuple[tu
         value = given.get(f"{side}_{suffix}")
         if value is None:
             continue
+        if name not in takers and suffix == "SCHEMA_ID":
+            raise StatementError(
+                f"{side}_FORMAT should support schema inference when {side}_SCHEMA_ID is provided. "
+                f"Current format is {name}."
+            )
         if name not in takers:
             raise StatementError(f"{name} does not support the following configs: [{shown}]")
         settings[ours] = _delimiter(f"{side}_{suffix}", value) if ours == "delimiter" else str(value)
@@ -187,7 +192,7 @@ def _delimiter(name: str, value: Any) -> str:
             f"Configuration {name} is invalid: Invalid delimiter value: '{text}'. Delimiter must be a single "
             "character or TAB,SPACE\nExample valid value: ';'"
         )
-    return SINGLES.get(text, text)
+    return text
 
 
 def _number(given: Mapping[str, Any], name: str, least: int) -> int | None:

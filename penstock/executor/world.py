@@ -16,6 +16,7 @@ from typing import Any
 from penstock.executor.entities import CommandState, Entity
 from penstock.executor.naming import Naming
 from penstock.executor.properties import effective
+from penstock.formats.registry import Registry
 from penstock.language import ast
 from penstock.language.catalog import Catalog
 from penstock.plan.steps import QueryPlan
@@ -79,11 +80,12 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What the server was started with."""
+    """What the server was started with. `registry`: where ksql.schema.registry.url leads."""
 
     naming: Naming = field(default_factory=Naming)
     properties: Mapping[str, str] = field(default_factory=dict)
     host: str = "127.0.0.1:8088"
+    registry: Registry | None = None
 
     def get(self, name: str, overrides: Mapping[str, str] | None = None) -> str | None:
         return effective(name, overrides or {}, self.properties)
@@ -99,7 +101,10 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One statement at hand, its text as written, and what it meets. `now_ms` is the time it came."""
+    """One statement at hand, its text as written, and what it meets. `now_ms` is the time it came.
+
+    `replayed`: it was accepted before and is read back from the command topic.
+    """
 
     text: str
     node: Any
@@ -107,6 +112,7 @@ class Task:
     session: Session
     config: Config
     now_ms: int = 0
+    replayed: bool = False
 
     @property
     def catalog(self) -> Catalog:
@@ -129,6 +135,16 @@ class Effect:
 @dataclass(frozen=True, slots=True)
 class CreateTopic(Effect):
     topic: TopicInfo
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterSchema(Effect):
+    """`if_absent`: only when the subject has no schema yet."""
+
+    subject: str
+    kind: str
+    schema: str
+    if_absent: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +178,16 @@ class ResumeQuery(Effect):
     query_id: str
 
 
-EFFECTS = {CreateTopic, DeleteTopic, AppendRecord, StartQuery, StopQuery, PauseQuery, ResumeQuery}
+EFFECTS = {
+    CreateTopic,
+    RegisterSchema,
+    DeleteTopic,
+    AppendRecord,
+    StartQuery,
+    StopQuery,
+    PauseQuery,
+    ResumeQuery,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.errors import StatementError
+from penstock.formats.avro_schema import key_schema_name
 from penstock.formats.formats import capability, check_format
 from penstock.language import ast
 from penstock.language.catalog import STREAM, Catalog, Format, Source, SourceWindow, TimestampColumn
@@ -44,6 +45,15 @@ KNOWN = frozenset(
 )
 RETENTION_DEFAULT_MS = 604_800_000
 
+FORMAT_SETTINGS: dict[str, tuple[str, str, bool]] = {
+    "DELIMITER": ("delimiter", "delimiter", True),
+    "SCHEMA_ID": ("schema_id", "schemaId", False),
+    "SCHEMA_FULL_NAME": ("schema_full_name", "fullSchemaName", False),
+    "AVRO_SCHEMA_FULL_NAME": ("schema_full_name", "fullSchemaName", False),
+    "PROTOBUF_NULLABLE_REPRESENTATION": ("nullable_representation", "nullableRepresentation", True),
+}
+"""Suffix after KEY_ or VALUE_: our name, the name in ksqlDB's message, whether the source's is inherited."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sink:
@@ -71,7 +81,7 @@ def new_sink(
     _check_known(given)
     topic = str(given.get("KAFKA_TOPIC", properties.get("ksql.output.topic.name.prefix", "") + node.name))
     schema = plan.schema
-    key_format = _key_format(given, left, schema, properties)
+    key_format = named_key(_key_format(given, left, schema, properties), node.name)
     value_format = _value_format(given, left)
     check_format(key_format, schema.key, is_key=True)
     check_format(value_format, schema.value, is_key=False)
@@ -150,13 +160,24 @@ def _key_format(
 
 
 def _with_properties(name: str, given: Mapping[str, Any], side: str, inherited: Format) -> Format:
-    kept = inherited.get("delimiter") if inherited.name == name else None
-    delimiter = given.get(f"{side}_DELIMITER", kept)
-    if delimiter is None:
-        return Format(name)
-    if name != "DELIMITED":
-        raise StatementError(f"{name} does not support the following configs: [delimiter]")
-    return Format(name, (("delimiter", str(delimiter)),))
+    known = capability(name).properties
+    settings: dict[str, str] = {}
+    for suffix, (ours, shown, inheritable) in FORMAT_SETTINGS.items():
+        kept = inherited.get(ours) if inheritable and inherited.name == name else None
+        value = given.get(f"{side}_{suffix}", kept)
+        if value is None:
+            continue
+        if ours not in known:
+            raise StatementError(f"{name} does not support the following configs: [{shown}]")
+        settings[ours] = str(value)
+    return Format(name, tuple(settings.items()))
+
+
+def named_key(format: Format, source: str) -> Format:
+    """The record of an AVRO key is named after its stream or table."""
+    if format.name != "AVRO" or format.get("schema_full_name") or format.get("schema_id"):
+        return format
+    return Format("AVRO", (*format.properties, ("schema_full_name", key_schema_name(source))))
 
 
 def _retention_ms(given: Mapping[str, Any], plan: QueryPlan) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from penstock.errors import StatementError
+from penstock.formats.registry import Registry
 from penstock.plan.steps import Aggregate, Flatten, Joined, QueryPlan, find
 from penstock.run.aggregate import AggregateProgram
 from penstock.run.batch import Batch, Decoder
@@ -112,11 +113,11 @@ class PushQuery:
         self.closed = True
 
 
-def pull_stream(plan: QueryPlan, log: Log) -> PullResult:
+def pull_stream(plan: QueryPlan, log: Log, registry: Registry | None = None) -> PullResult:
     """From the earliest record to the last one there is now."""
     _check_pull(plan)
     source = plan.froms[0].source
-    program, decoder = _program(plan, "pull"), Decoder(source)
+    program, decoder = _program(plan, "pull"), Decoder(source, registry=registry)
     reader = log.reader({source.topic: "earliest"})
     left = reader.lag()
     out, errors = Output(), list[Entry]()

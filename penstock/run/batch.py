@@ -14,6 +14,7 @@ from typing import Any
 
 from penstock.formats.codec import Decoded, KeyCodec, ValueCodec
 from penstock.formats.formats import key_codec, value_codec
+from penstock.formats.registry import Registry, Subject
 from penstock.language.catalog import Source
 from penstock.language.scope import payload_columns
 from penstock.run.processing_log import Entry, Place, deserialization_entry, processing_entry
@@ -66,18 +67,24 @@ Codecs = dict[Any, ValueCodec]
 class Decoder:
     """One way of reading a topic. Equal sources share one (see `decoder_key`)."""
 
-    def __init__(self, source: Source, codecs: Codecs | None = None) -> None:
+    def __init__(
+        self, source: Source, codecs: Codecs | None = None, registry: Registry | None = None
+    ) -> None:
         """`codecs` shares the reading of values between sources that differ only in their time column."""
         self.source = source
         columns = payload_columns(source)
         shared = codecs if codecs is not None else {}
         key = (source.value_format, columns, source.unwrapped_value)
         if key not in shared:
-            shared[key] = value_codec(source.value_format, columns, unwrapped=source.unwrapped_value)
+            subject = Subject.of(registry, source.topic, is_key=False)
+            shared[key] = value_codec(
+                source.value_format, columns, unwrapped=source.unwrapped_value, subject=subject
+            )
         self.values = shared[key]
         self.keys: KeyCodec | None = None
         if source.schema.key:
-            self.keys = key_codec(source.key_format, source.schema.key, source.window)
+            subject = Subject.of(registry, source.topic, is_key=True)
+            self.keys = key_codec(source.key_format, source.schema.key, source.window, subject)
         self.time_of = time_reader(source)
 
     def batch(self, chunk: Chunk) -> Batch:

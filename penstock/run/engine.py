@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from penstock.clock import Clock, now_ms
 from penstock.errors import LogError, PenstockError
+from penstock.formats.registry import Registry
 from penstock.language.catalog import Source
 from penstock.plan.steps import Aggregate as AggregateStep
 from penstock.plan.steps import Joined, QueryPlan, find
@@ -89,8 +90,15 @@ class _Entry:
 class Engine:
     """Runs persistent queries and answers pull and push queries. start() gives it its thread."""
 
-    def __init__(self, log: Log, settings: EngineSettings | None = None, clock: Clock = now_ms) -> None:
+    def __init__(
+        self,
+        log: Log,
+        settings: EngineSettings | None = None,
+        clock: Clock = now_ms,
+        registry: Registry | None = None,
+    ) -> None:
         self.log = log
+        self.registry = registry
         self.settings = settings or EngineSettings()
         self.clock = clock
         self.queries: dict[str, _Entry] = {}
@@ -173,7 +181,7 @@ class Engine:
         """The current rows of a table, or all rows of a stream from its beginning to its end now."""
         source = plan.froms[0].source
         if source.is_stream:
-            return pull_stream(plan, self.log)
+            return pull_stream(plan, self.log, self.registry)
         return self.call(lambda: self._pull(plan, source))
 
     def push(self, plan: QueryPlan, sink: RowSink, properties: Mapping[str, str]) -> PushQuery:
@@ -304,13 +312,13 @@ class Engine:
     # --- jobs ----------------------------------------------------------------------------------------
 
     def _make(self, query_id: str, entry: _Entry) -> RunningQuery:
-        return RunningQuery(query_id, entry.plan, self.log, self.decoder_of, entry.properties)
+        return RunningQuery(query_id, entry.plan, self.log, self.decoder_of, entry.properties, self.registry)
 
     def decoder_of(self, source: Source) -> Decoder:
         """One decoder for all sources that read a topic alike."""
         key = decoder_key(source)
         if key not in self.decoders:
-            self.decoders[key] = Decoder(source, self.codecs)
+            self.decoders[key] = Decoder(source, self.codecs, self.registry)
         return self.decoders[key]
 
     def _add(self, query_id: str, plan: QueryPlan, properties: Mapping[str, str], keep: bool) -> None:

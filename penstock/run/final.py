@@ -21,7 +21,7 @@ from typing import Any
 
 from penstock.errors import StatementError
 from penstock.formats.codec import KeyCodec
-from penstock.formats.formats import key_codec
+from penstock.formats.formats import order_codec
 from penstock.language import ast
 from penstock.language.catalog import Format
 from penstock.plan.steps import Aggregate, QueryPlan
@@ -170,6 +170,6 @@ def _key_order(plan: QueryPlan, step: Aggregate) -> KeyCodec:
     columns = tuple(Column(f"GROUP_{n}", part.type) for n, part in enumerate(step.group))
     source = plan.sink or plan.froms[0].source
     try:
-        return key_codec(source.key_format, columns)
+        return order_codec(source.key_format, columns)
     except StatementError:
-        return key_codec(Format("JSON"), columns)
+        return order_codec(Format("JSON"), columns)

@@ -16,7 +16,7 @@ from itertools import repeat
 from typing import Any
 
 from penstock.errors import PenstockError
-from penstock.formats.formats import check_format, key_codec
+from penstock.formats.formats import check_format, order_codec
 from penstock.language.catalog import Format, Source, SourceWindow
 from penstock.language.expressions import ColumnRef, Typed, children
 from penstock.language.scope import From, payload_columns
@@ -137,7 +137,7 @@ class KeyOrder:
         except PenstockError:
             # The source has no key of its own, or one this key can't be written as.
             key_format = Format("JSON")
-        self.codec = key_codec(key_format, columns, window)
+        self.codec = order_codec(key_format, columns, window)
 
     def __call__(self, key: Any) -> bytes:
         return self.codec.encode([key])[0][0] or b""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from penstock.formats.registry import Registry
 from penstock.language.catalog import STREAM
 from penstock.plan.steps import Aggregate, Flatten, Joined, QueryPlan, find
 from penstock.run.batch import Decoder, entries_of
@@ -28,6 +29,8 @@ CHANGELOG_CONFIG = {"cleanup.policy": "delete", "retention.ms": "-1", "max.messa
 SNAPSHOT, CHANGE = b"S", b"C"
 SNAPSHOT_AFTER_KEYS = 50_000
 """A snapshot is due when the changelog holds this many keys and four times as many as are alive."""
+CHANGING_KEYS = frozenset(("DELIMITED", "PROTOBUF", "PROTOBUF_NOSR"))
+"""Key formats in which a NULL or an empty text within a key comes back as something else."""
 
 Decoders = Callable[[Any], Decoder]
 
@@ -66,8 +69,10 @@ class RunningQuery:
         log: Log,
         decoder_of: Callable[[Any], Decoder],
         properties: Mapping[str, str],
+        registry: Registry | None = None,
     ) -> None:
         self.id = query_id
+        self.registry = registry
         self.plan = plan
         self.log = log
         self.properties = dict(properties)
@@ -94,7 +99,7 @@ class RunningQuery:
     def _make_writer(self) -> SinkWriter | None:
         if self.plan.sink is None:
             return None
-        return SinkWriter(self.plan.sink, self.plan.partitions, self.id)
+        return SinkWriter(self.plan.sink, self.plan.partitions, self.id, self.registry)
 
     # --- start and restore ---------------------------------------------------------------------------
 
@@ -207,7 +212,8 @@ class RunningQuery:
             return
         transaction.append(records)
         decoder = self.decoder_of(self.plan.sink)
-        shares = whole and self.plan.sink.value_format.name == "JSON"
+        formats = self.plan.sink.value_format.name, self.plan.sink.key_format.name
+        shares = whole and formats[0] == "JSON" and formats[1] not in CHANGING_KEYS
         written.after_commit.append(
             (lambda chunk: decoder.hand_over(chunk, out.keys, out.rows)) if shares else None
         )

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from penstock.formats.formats import key_codec, value_codec
+from penstock.formats.registry import Registry, Subject
 from penstock.language.catalog import Source
 from penstock.run.processing_log import Entry, serialization_entry
 from penstock.run.program import Output
@@ -20,7 +21,9 @@ from penstock.topics.partition import choose_partitions
 class SinkWriter:
     """Encodes for one source's topic."""
 
-    def __init__(self, sink: Source, partitions: int, query_id: str) -> None:
+    def __init__(
+        self, sink: Source, partitions: int, query_id: str, registry: Registry | None = None
+    ) -> None:
         self.sink = sink
         self.partitions = partitions
         self.logger = f"processing.{query_id}.{sink.name}.serializer"
@@ -28,10 +31,16 @@ class SinkWriter:
         self.inner_keys = None
         self.keys = None
         if sink.schema.key:
-            self.keys = key_codec(sink.key_format, sink.schema.key, window)
+            subject = Subject.of(registry, sink.topic, is_key=True)
+            self.keys = key_codec(sink.key_format, sink.schema.key, window, subject)
             if window is not None:
-                self.inner_keys = key_codec(sink.key_format, sink.schema.key)
-        self.values = value_codec(sink.value_format, sink.schema.value, unwrapped=sink.unwrapped_value)
+                self.inner_keys = key_codec(sink.key_format, sink.schema.key, subject=subject)
+        self.values = value_codec(
+            sink.value_format,
+            sink.schema.value,
+            unwrapped=sink.unwrapped_value,
+            subject=Subject.of(registry, sink.topic, is_key=False),
+        )
         self.time_of = time_reader(sink)
 
     def outgoing(self, out: Output, errors: list[Entry]) -> tuple[Outgoing, bool]:

@@ -28,6 +28,7 @@ from penstock.clock import Clock, now_ms
 from penstock.errors import LogUnavailable, SettingError
 from penstock.executor.executor import Executor
 from penstock.executor.world import Config
+from penstock.formats.registry_http import open_registry
 from penstock.run.engine import Engine, EngineSettings
 from penstock.run.process import tune_process
 from penstock.server.http import application
@@ -54,8 +55,9 @@ class Service:
         clock: Clock = now_ms,
         engine_settings: EngineSettings | None = None,
     ) -> None:
-        self.engine = Engine(log, engine_settings, clock)
-        config = Config(properties=dict(properties or {}), host=f"{host}:{port}")
+        registry = open_registry(properties or {})
+        self.engine = Engine(log, engine_settings, clock, registry)
+        config = Config(properties=dict(properties or {}), host=f"{host}:{port}", registry=registry)
         self.executor = Executor(log, self.engine, config, clock)
         self.port = port
         self._config = HttpConfig()

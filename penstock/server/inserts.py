@@ -22,6 +22,7 @@ from penstock.errors import BadRequest, PenstockError, StatementError
 from penstock.executor.executor import Executor
 from penstock.executor.inserts import encoded, target_of
 from penstock.executor.naming import folded
+from penstock.formats.registry import Registry
 from penstock.language.catalog import Source
 from penstock.run.cast import cast_function
 from penstock.server.answers import DELIMITED, ENCODER, JSON, failure, failure_body, generic, json_response
@@ -133,7 +134,7 @@ class _Stream:
         problem: PenstockError | None = None
         for line in lines:
             try:
-                records.append(record_of(self.source, _row(line), self.executor.clock()))
+                records.append(self._record(line))
             except PenstockError as found:
                 problem = found
                 break
@@ -143,6 +144,11 @@ class _Stream:
             self.sequence += len(records)
         if problem is not None:
             await self.refuse(problem)
+
+    def _record(self, line: bytes) -> Outgoing:
+        assert self.source is not None
+        registry = self.executor.config.registry
+        return record_of(self.source, _row(line), self.executor.clock(), registry)
 
     def _target(self, line: bytes) -> Source:
         try:
@@ -203,7 +209,9 @@ def _row(line: bytes) -> dict[str, Any]:
 # --- JSON to typed values ----------------------------------------------------------------------------
 
 
-def record_of(source: Source, row: Mapping[str, Any], now_ms: int) -> Outgoing:
+def record_of(
+    source: Source, row: Mapping[str, Any], now_ms: int, registry: Registry | None = None
+) -> Outgoing:
     given = {folded(name): value for name, value in row.items()}
     headers = dict(source.headers)
     columns = {column.name: column for column in source.schema.columns if column.name not in headers}
@@ -214,7 +222,7 @@ def record_of(source: Source, row: Mapping[str, Any], now_ms: int) -> Outgoing:
         if given.get(column.name) is None and not source.is_stream:
             raise StatementError(f"Key field must be specified: {column.name}")
     typed = {name: typed_value(value, columns[name]) for name, value in given.items()}
-    return encoded(source, typed, now_ms)
+    return encoded(source, typed, now_ms, registry)
 
 
 def typed_value(value: Any, column: Column) -> Any:
