@@ -18,6 +18,7 @@ from penstock.language import ast
 from penstock.language.catalog import Source
 from penstock.language.parser import parse_statement
 from penstock.types import DOUBLE, Array, Column, Map, SqlType, Struct
+from penstock.types import Decimal as DecimalType
 
 TOLERANCE = 1e-6
 
@@ -93,14 +94,16 @@ def same(want: Any, have: Any, kind: SqlType | None = None) -> bool:
             and all(same(one, other, item) for one, other in zip(want, have, strict=True))
         )
     if isinstance(have, str) or isinstance(want, str):
-        return _same_text(want, have)
+        return _same_text(want, have, kind)
     if isinstance(want, bool) or isinstance(have, bool):
         return want is have
     return _same_number(want, have, kind)
 
 
-def _same_text(want: Any, have: Any) -> bool:
-    """A line of cells may be stated as a bare number."""
+def _same_text(want: Any, have: Any, kind: SqlType | None) -> bool:
+    """A line of cells may be stated as a bare number, and an exact number as text."""
+    if isinstance(kind, DecimalType) and isinstance(want, str) and not isinstance(have, str):
+        return Decimal(want) == Decimal(have)
     return str(want) == str(have)
 
 
@@ -179,4 +182,9 @@ READ: dict[str, Any] = {
     "valueFormat": lambda source: source.value_format.name,
     "isSource": lambda source: source.read_only,
 }
-WANTED: dict[str, Any] = {"schema": _schema, "keyFormat": _format_name, "valueFormat": _format_name}
+WANTED: dict[str, Any] = {
+    "type": str.lower,
+    "schema": _schema,
+    "keyFormat": _format_name,
+    "valueFormat": _format_name,
+}

@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from penstock.cases.model import Case, Record
+from penstock.cases.model import Case, CaseTopic, Record, TopicSchema
 from penstock.errors import SettingError
 
 
@@ -77,10 +77,22 @@ def _property(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _topic(topic: Any) -> tuple[str, int]:
+def _topic(topic: Any) -> CaseTopic:
     if isinstance(topic, str):
-        return topic, 1
-    return topic["name"], int(topic.get("partitions", 1))
+        return CaseTopic(topic)
+    schemas = tuple(
+        TopicSchema(
+            side == "key",
+            topic.get(f"{side}Format") or topic.get("format"),
+            topic[f"{side}Schema"],
+            topic.get(f"{side}SchemaId"),
+            tuple((each["name"], each["schema"]) for each in topic.get(f"{side}SchemaReferences") or ()),
+        )
+        for side in ("key", "value")
+        if topic.get(f"{side}Schema") is not None
+    )
+    partitions = topic.get("partitions")
+    return CaseTopic(topic["name"], None if partitions is None else int(partitions), schemas)
 
 
 def record(given: Mapping[str, Any]) -> Record:

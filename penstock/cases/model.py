@@ -28,6 +28,26 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class TopicSchema:
+    """A schema of one side of a topic. `references`: the schemas it imports, by the name it does so under."""
+
+    is_key: bool
+    format: str | None
+    schema: Any
+    id: int | None = None
+    references: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CaseTopic:
+    """`partitions` None: as the statement says that names it, else one."""
+
+    name: str
+    partitions: int | None = None
+    schemas: tuple[TopicSchema, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """Statements, records in, records out. `skip` is a reason that stands in the file itself."""
 
@@ -37,7 +57,7 @@ class Case:
     inputs: tuple[Record, ...] = ()
     outputs: tuple[Record, ...] = ()
     properties: Mapping[str, str] = field(default_factory=dict)
-    topics: tuple[tuple[str, int], ...] = ()
+    topics: tuple[CaseTopic, ...] = ()
     sources: tuple[Mapping[str, Any], ...] = ()
     expected_error: Mapping[str, Any] | None = None
     log: tuple[str, ...] | None = None

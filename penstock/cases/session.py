@@ -17,6 +17,7 @@ import msgspec
 
 from penstock.cases.model import Case, Record
 from penstock.cases.payloads import key_bytes, key_json, value_bytes, value_json
+from penstock.cases.schemas import CaseSchemas
 from penstock.errors import PenstockError
 from penstock.executor.perform import perform
 from penstock.executor.properties import is_known
@@ -43,14 +44,19 @@ class CaseSession:
 
     def __init__(self, case: Case) -> None:
         self.log = MemoryLog(self.clock)
-        self.engine = Engine(self.log, clock=self.clock)
+        self.schemas = CaseSchemas(case.topics)
+        self.engine = self._engine()
         self.world = World()
         properties = {**SERVER, **case.properties}
         self.session = Session({name: value for name, value in properties.items() if is_known(name)})
-        self.config = Config(properties=properties)
+        self.config = Config(properties=properties, registry=self.schemas.registry)
         self.sources: dict[str, Source] = {}
-        for topic, partitions in case.topics:
-            self.make_topic(topic, partitions)
+        for topic in case.topics:
+            if topic.partitions is not None:
+                self.make_topic(topic.name, topic.partitions)
+
+    def _engine(self) -> Engine:
+        return Engine(self.log, clock=self.clock, registry=self.schemas.registry)
 
     @staticmethod
     def clock() -> int:
@@ -69,6 +75,10 @@ class CaseSession:
     def _carry_out(self, text: str, node: ast.Statement) -> None:
         if isinstance(node, ast.CreateSource):
             self._make_topic_of(node)
+        if isinstance(node, ast.CreateSource | ast.CreateAs):
+            prefix = self.config.get("ksql.output.topic.name.prefix", self.session.properties) or ""
+            named = dict(node.properties).get("KAFKA_TOPIC", prefix + node.name)
+            self.schemas.topic_named(str(named))
         world = replace(self.world, topics=self.log.topics())
         decision = DECIDERS[type(node)](Task(text, node, world, self.session, self.config))
         for effect in decision.effects:
@@ -106,8 +116,8 @@ class CaseSession:
         self.log.append(
             Outgoing(
                 topic,
-                [key_bytes(source, record.key, record.window) for record in records],
-                [value_bytes(source, record.value) for record in records],
+                [key_bytes(source, record.key, record.window, self.schemas) for record in records],
+                [value_bytes(source, record.value, self.schemas) for record in records],
                 [record.timestamp or 0 for record in records],
                 headers=[record.headers for record in records],
             )
@@ -118,7 +128,13 @@ class CaseSession:
         if source is None or self.log.topic(topic) is None:
             return []
         places = [(chunk, at) for chunk in self._chunks(topic) for at in range(len(chunk))]
-        return [_record(source, chunk, at) for chunk, at in places]
+        return [self._record(source, chunk, at) for chunk, at in places]
+
+    def _record(self, source: Source, chunk: Chunk, at: int) -> Record:
+        key, window = key_json(source, chunk.keys[at], self.schemas)
+        value = value_json(source, chunk.values[at], self.schemas)
+        headers = tuple(chunk.headers[at]) if chunk.headers else ()
+        return Record(chunk.topic, key, value, chunk.timestamps[at], window, headers)
 
     def log_messages(self) -> list[dict[str, Any]]:
         """The processing log, decoded."""
@@ -149,7 +165,7 @@ class CaseSession:
 
     def _restart(self) -> None:
         self.engine.stop()
-        self.engine = Engine(self.log, clock=self.clock)
+        self.engine = self._engine()
         for query in self.world.queries.values():
             self.engine.add(query.id, query.plan, query.properties)
 
@@ -160,11 +176,3 @@ class CaseSession:
 
 class QueryStopped(PenstockError):
     """A query went to ERROR while it ran."""
-
-
-def _record(source: Source, chunk: Chunk, at: int) -> Record:
-    key, window = key_json(source, chunk.keys[at])
-    headers = chunk.headers[at] if chunk.headers else ()
-    return Record(
-        chunk.topic, key, value_json(source, chunk.values[at]), chunk.timestamps[at], window, tuple(headers)
-    )
