@@ -43,7 +43,12 @@ from penstock.plan.steps import QueryPlan
 from penstock.topics.base import TOPIC_DEFAULTS, TopicInfo
 
 WRONG_EXPRESSION = "Error processing expression: "
-NO_SCHEMA_PROBLEMS = (FINDING_SOURCES, "Key format does not support", "Value format does not support")
+NO_SCHEMA_PROBLEMS = (
+    FINDING_SOURCES,
+    PREPARING,
+    "Key format does not support",
+    "Value format does not support",
+)
 """Refusals of a plan that ksqlDB finds in another phase and words without its prefix."""
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
-from penstock.errors import StatementError, UnknownName
+from penstock.errors import Position, StatementError, UnknownName
 from penstock.functions import registry
 from penstock.language import ast
 from penstock.language.catalog import TABLE, Catalog
@@ -194,7 +194,9 @@ class _Names:
         if len(candidates) > 1:
             choices = " or ".join(f"{each.alias}.{name.name}" for each in candidates)
             raise StatementError(
-                f"{_place(name)}Column '{name.name}' is ambiguous. Could be {choices}.", name.at
+                f"Exception while preparing statement: {_place(name)}Column '{name.name}' is ambiguous. "
+                f"Could be {choices}.",
+                name.at,
             )
         if not candidates:
             shown = f"{name.qualifier}.{name.name}" if name.qualifier else name.name
@@ -208,14 +210,14 @@ class _Names:
         sources = list(self.froms)
         if name.qualifier is not None:
             if name.qualifier not in self.aliases:
-                raise UnknownName(
-                    f"'{name.qualifier}' is not a valid stream/table name or alias.",
-                    name.qualifier,
-                    self.aliases,
-                    name.at,
-                )
+                raise _unknown_alias(name.qualifier, self.aliases, name.at)
             sources = [self.aliases[name.qualifier]]
         return [each for each in sources if name.name in columns_of(each.source)]
+
+
+def _unknown_alias(alias: str, known: Iterable[str], at: Position) -> UnknownName:
+    reason = f"Failed to prepare statement: '{alias}' is not a valid stream/table name or alias."
+    return UnknownName(reason, alias, list(known), at)
 
 
 def _place(name: ast.Node) -> str:
@@ -229,8 +231,11 @@ def _qualify(expression: ast.Expression | None, names: _Names, clause: str) -> a
 
 
 def _column_or_bound(name: ast.Name, names: _Names, clause: str) -> ast.Expression:
-    """WINDOWSTART and WINDOWEND of a windowed aggregation belong to no source and stay as they are."""
-    is_bound = name.qualifier is None and name.name in BOUNDS
+    """WINDOWSTART and WINDOWEND of a windowed aggregation belong to no source and stay as they are.
+
+    Of a join they can't be asked for.
+    """
+    is_bound = name.qualifier is None and name.name in BOUNDS and len(names.froms) == 1
     if is_bound and not any(each.source.window for each in names.froms):
         return ast.Name(name.name, None, at=name.at)
     return names.qualified(name, clause)
@@ -385,12 +390,7 @@ class _Items:
             return [*made, *(item for each in chosen for item in self._star_of(each))]
         if star.qualifier is not None:
             if star.qualifier not in self.names.aliases:
-                raise UnknownName(
-                    f"'{star.qualifier}' is not a valid stream/table name or alias.",
-                    star.qualifier,
-                    self.names.aliases,
-                    star.at,
-                )
+                raise _unknown_alias(star.qualifier, self.names.aliases, star.at)
             chosen = (self.names.aliases[star.qualifier],)
         return [*self._computed_keys(), *(item for each in chosen for item in self._star_of(each))]
 
@@ -414,7 +414,9 @@ class _Items:
             and expression.qualifier == each.alias
             and expression.name in keys + values
         ]
-        rest = [name for name in [*values, *keys] if name not in new]
+        # What a join re-keys carries the place of its sources along, and a star shows it.
+        places = ["ROWTIME", "ROWPARTITION", "ROWOFFSET"] if len(self.froms) > 1 else []
+        rest = [name for name in [*values, *places, *keys] if name not in new]
         return new + rest
 
     def _computed_keys(self) -> list[Item]:
