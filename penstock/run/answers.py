@@ -90,7 +90,7 @@ class PushQuery:
             taken = [
                 (index, decoder.batch(chunk)) for index, topic, decoder in self.inputs if topic == chunk.topic
             ]
-            for index, batch in in_order(taken) if isinstance(self.program, JoinProgram) else taken:
+            for index, batch in in_order(chunk, taken) if isinstance(self.program, JoinProgram) else taken:
                 _take(self.program, index, batch, out, errors)
         self.program.flush(out, errors)
         if self.program.store is not None:

@@ -12,6 +12,7 @@ One record at a time goes through the whole tree, so the answer is the same what
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import repeat
 from typing import Any
 
@@ -38,6 +39,7 @@ from penstock.run.processing_log import Entry, Place, processing_entry
 from penstock.run.program import Output, Program
 from penstock.run.state import StateStore, key_type
 from penstock.run.tables import TableStore
+from penstock.topics.base import Chunk
 from penstock.types import SqlType, frozen
 
 Accept = Callable[[Any, Any, int, int], None]
@@ -81,23 +83,29 @@ class JoinProgram:
         self.inner.flush(out, errors)
 
 
-def in_order(taken: Sequence[tuple[int, Batch]]) -> Iterator[tuple[int, Batch]]:
+def in_order(chunk: Chunk, taken: Sequence[tuple[int, Batch]]) -> Iterator[tuple[int, Batch]]:
     """Batches of one chunk for several sources of one query: record by record, each to all of them."""
     if len(taken) < 2:
         yield from taken
         return
-    places: dict[tuple[int, int], list[tuple[int, Batch, int]]] = {}
-    for index, batch in taken:
-        for i, place in enumerate(zip(batch.partitions, batch.offsets, strict=True)):
-            places.setdefault(place, []).append((index, batch, i))
-    for place in sorted(places, key=lambda each: each[1]) if len({p for p, _ in places}) == 1 else places:
-        for index, batch, i in places[place]:
-            yield index, _one(batch, i)
+    found = [
+        {place: i for i, place in enumerate(zip(batch.partitions, batch.offsets, strict=True))}
+        for _, batch in taken
+    ]
+    if chunk.partitions:
+        for index, batch in taken:
+            yield index, replace(_one(batch, 0, 0), failures=batch.failures)
+    for place in zip(chunk.partitions, chunk.offsets, strict=True):
+        for (index, batch), places in zip(taken, found, strict=True):
+            if place in places:
+                yield index, _one(batch, places[place], 1)
 
 
-def _one(batch: Batch, i: int) -> Batch:
+def _one(batch: Batch, i: int, count: int) -> Batch:
+    """`count` records from the one at i."""
+
     def at(column: Sequence[Any]) -> Sequence[Any]:
-        return column[i : i + 1]
+        return column[i : i + count]
 
     return Batch(
         at(batch.keys),
@@ -108,7 +116,7 @@ def _one(batch: Batch, i: int) -> Batch:
         at(batch.headers),
         at(batch.window_starts),
         at(batch.window_ends),
-        records=1,
+        records=count,
     )
 
 

@@ -164,7 +164,7 @@ class RunningQuery:
             taken = [
                 (index, decoder.batch(chunk)) for index, topic, decoder in self.inputs if topic == chunk.topic
             ]
-            for index, batch in in_order(taken) if isinstance(self.program, JoinProgram) else taken:
+            for index, batch in in_order(chunk, taken) if isinstance(self.program, JoinProgram) else taken:
                 self._take(index, batch)
         self.uncommitted += records
         return records
