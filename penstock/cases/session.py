@@ -18,14 +18,16 @@ import msgspec
 from penstock.cases.model import Case, Record
 from penstock.cases.payloads import key_bytes, key_json, value_bytes, value_json
 from penstock.cases.schemas import CaseSchemas
-from penstock.errors import PenstockError
+from penstock.errors import PenstockError, StatementError
+from penstock.executor.canonical import canonical_query
 from penstock.executor.perform import perform
 from penstock.executor.properties import is_known
 from penstock.executor.statements import DECIDERS
 from penstock.executor.world import Config, Query, Session, Task, World
 from penstock.language import ast
-from penstock.language.catalog import Source
+from penstock.language.catalog import Catalog, Source
 from penstock.language.parser import parse_script
+from penstock.language.printer import canonical
 from penstock.run.engine import Engine
 from penstock.run.processing_log import PROCESSING_LOG_TOPIC
 from penstock.topics.base import Chunk, Outgoing
@@ -80,7 +82,11 @@ class CaseSession:
             named = dict(node.properties).get("KAFKA_TOPIC", prefix + node.name)
             self.schemas.topic_named(str(named))
         world = replace(self.world, topics=self.log.topics())
-        decision = DECIDERS[type(node)](Task(text, node, world, self.session, self.config))
+        try:
+            decision = DECIDERS[type(node)](Task(text, node, world, self.session, self.config))
+        except StatementError as refused:
+            refused.statement = _shown(node, world.catalog) or refused.statement
+            raise
         for effect in decision.effects:
             perform(effect, self.log, self.engine, {})
         self.world = decision.world
@@ -172,6 +178,15 @@ class CaseSession:
     def close(self) -> None:
         self.engine.stop()
         self.log.close()
+
+
+def _shown(node: ast.Statement, catalog: Catalog) -> str | None:
+    """A query as ksqlDB's messages show it: qualified, with the properties it was given and no others."""
+    if not isinstance(node, ast.CreateAs | ast.InsertSelect):
+        return None
+    shown = canonical_query(node, catalog, 1)
+    assert isinstance(shown, ast.CreateAs | ast.InsertSelect)
+    return canonical(replace(shown, properties=node.properties))
 
 
 class QueryStopped(PenstockError):

@@ -127,7 +127,7 @@ def _materialised(task: Task, source: Source, query_id: str) -> Query:
 def _check_free(node: ast.CreateSource, existing: Source | None) -> None:
     check_source_name(node.name)
     kind = node.kind.lower()
-    if node.or_replace and node.read_only:
+    if node.or_replace and (node.read_only or (existing is not None and existing.read_only)):
         raise StatementError(
             f"Cannot add {kind} '{node.name}': CREATE OR REPLACE is not supported on source {kind}s."
         )
@@ -257,7 +257,7 @@ def _source(node: ast.CreateSource, settings: CreateWith) -> Source:
 
 def _schema(node: ast.CreateSource) -> Schema:
     if not node.elements:
-        raise StatementError("The statement does not define any columns.")
+        raise StatementError("No columns supplied.")
     for element in node.elements:
         if element.name in PSEUDO_COLUMNS:
             raise StatementError(

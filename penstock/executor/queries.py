@@ -197,9 +197,9 @@ def insert_select(task: Task) -> Decision:
     with failures_show(task.text, PREPARING):
         check_names(node.properties, INSERT)
     with failures_show(task.text):
+        _check_target(task, node)
         check_sources(task.catalog, node.query)
         query_id = _insert_id(task, node)
-        _check_target(task, node.target)
         check_known(task.session.properties)
     text, plan = _planned(task, node)
     return _started(task, task.world, [], plan, text, query_id)
@@ -215,13 +215,16 @@ def _insert_id(task: Task, node: ast.InsertSelect) -> str:
     return chosen
 
 
-def _check_target(task: Task, name: str) -> None:
+def _check_target(task: Task, node: ast.InsertSelect) -> None:
+    name, at = node.target, node.target_at
     target = task.catalog.sources.get(name)
     if target is None:
         known = task.catalog.sources
-        raise UnknownName(f"Cannot insert into an unknown stream/table: {name}", name, known)
-    if target.read_only:
-        raise StatementError(f"Cannot insert into read-only {target.kind.lower()}: {name}")
+        place = f"Line: {at.line}, Col: {at.column}: "
+        raise UnknownName(f"{FINDING_SOURCES}{place}Source `{name}` does not exist.", name, known, at)
+    # A table, read-only or not, is refused by the plan.
+    if target.read_only and target.kind == STREAM:
+        raise StatementError(f"Cannot insert into read-only stream: {name}")
 
 
 # --- TERMINATE, PAUSE, RESUME ------------------------------------------------------------------------

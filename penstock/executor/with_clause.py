@@ -20,7 +20,7 @@ from penstock.language.catalog import Format, SourceWindow
 
 FORMATS = ("KAFKA", "DELIMITED", "JSON", "JSON_SR", "AVRO", "PROTOBUF", "PROTOBUF_NOSR", "NONE")
 REGISTRY_FORMATS = frozenset(("JSON_SR", "AVRO", "PROTOBUF"))
-SINGLES = {"TAB": "\t", "SPACE": " "}
+DELIMITER_WORDS = ("TAB", "SPACE")
 DURATION = re.compile(r"\s*(\S+)\s+(\S+)\s*\Z")
 UNIT_MS = {"MILLISECOND": 1, "SECOND": 1000, "MINUTE": 60_000, "HOUR": 3_600_000, "DAY": 86_400_000}
 
@@ -187,7 +187,7 @@ def _delimiter(name: str, value: Any) -> str:
             "space for "
             "delimiter, please use the special values 'TAB' or 'SPACE'\nExample valid value: ';'"
         )
-    if len(text) != 1 and text not in SINGLES:
+    if len(text) != 1 and text not in DELIMITER_WORDS:
         raise StatementError(
             f"Configuration {name} is invalid: Invalid delimiter value: '{text}'. Delimiter must be a single "
             "character or TAB,SPACE\nExample valid value: ';'"

@@ -50,10 +50,16 @@ class JsonWriter:
         for position, value in enumerate(values):
             if value is not None:
                 try:
-                    payloads[position] = self._encode(value)
+                    payloads[position] = self._one(value)
                 except UNWRITABLE as problem:
                     failures[position] = f"The row can't be written as JSON: {problem}"
         return payloads, failures
+
+    def _one(self, value: Any) -> bytes:
+        try:
+            return self._encode(value)
+        except TypeError:
+            return self._encode(with_text_keys(value))
 
     def _scalars(self, values: Sequence[Any]) -> Sequence[Any]:
         plain = self._plain
@@ -75,6 +81,23 @@ class JsonWriter:
             return row
         assert self._class is not None
         return self._class(*[getattr(row, attribute) for attribute in self._class.__struct_fields__])
+
+
+def with_text_keys(value: Any) -> Any:
+    """A copy in which the NULL key of a map is the text null, as Jackson writes it."""
+    if isinstance(value, dict):
+        return {
+            "null" if key is None else key: None if each is None else with_text_keys(each)
+            for key, each in value.items()
+        }
+    if isinstance(value, list):
+        return [with_text_keys(each) for each in value]
+    if isinstance(value, msgspec.Struct):
+        names = value.__struct_fields__
+        return msgspec.structs.replace(
+            value, **{name: with_text_keys(getattr(value, name)) for name in names}
+        )
+    return value
 
 
 def column_of(attribute: str, rows: Sequence[Any], with_nulls: bool) -> Iterator[Any]:

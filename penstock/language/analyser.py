@@ -320,7 +320,7 @@ class _Items:
         self.names = names
         self.persistent = persistent
         self.partition_by = partition_by
-        self.windowed = windowed or any(each.source.window for each in froms)
+        self.grouped_by_window = windowed
         self.generated = 0
         self.taken: set[str] = set()
 
@@ -345,7 +345,7 @@ class _Items:
             return [Item(selected.alias, expression)]
         if self.persistent and isinstance(expression, ast.Name):
             alias = self._name_alias(expression)
-            if alias in BOUNDS and self.windowed:
+            if alias in BOUNDS and self.grouped_by_window:
                 # The key of a windowed result carries its bounds already.
                 return []
             if alias in PSEUDO_COLUMNS:

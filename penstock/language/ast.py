@@ -239,6 +239,7 @@ class InsertSelect(Statement):
     target: str
     query: Query
     properties: Properties = ()
+    target_at: Position = field(default=NOWHERE, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,10 +62,11 @@ def _select(c: Cursor) -> ast.Statement:
 def _insert(c: Cursor) -> ast.Statement:
     at = c.position()
     c.expect("INSERT", "INTO")
+    target_at = c.position()
     target = c.name()
     given = properties(c) if c.kind == "WITH" else ()
     if given or c.kind == "SELECT":
-        return ast.InsertSelect(target, persistent_query(c), given, at=at)
+        return ast.InsertSelect(target, persistent_query(c), given, target_at, at=at)
     columns = _columns(c)
     c.expect("VALUES")
     values = _values(c)

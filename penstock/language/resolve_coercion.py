@@ -159,7 +159,8 @@ def join_inside(target: SqlType, given: SqlType, items: Sequence[Typed]) -> SqlT
         return join_types(target, given)
     found: SqlType | None = target
     for item in items:
-        if item.type != UNTYPED and found is not None:
+        null = item.type == UNTYPED or (isinstance(item, Literal) and item.value is None)
+        if not null and found is not None:
             found = text_literal(found, item) or join_types(found, item.type, item)
     return found
 

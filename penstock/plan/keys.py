@@ -30,8 +30,18 @@ class ResultKey:
     rekeyed: bool
 
 
-def result_key(analysis: Analysis, scope: QueryScope, sink: str) -> ResultKey:
-    """`sink` is the name of the result, for messages."""
+def result_key(analysis: Analysis, scope: QueryScope, sink: str, may_lose_key: bool = False) -> ResultKey:
+    """`sink` is the name of the result, for messages.
+
+    `may_lose_key` (ksql.new.query.planner.enabled): a stream whose key is not selected has none.
+    """
+    selected = [item.expression for item in analysis.items]
+    plain = analysis.partition_by is None and not analysis.joins and analysis.froms[0].source.is_stream
+    if may_lose_key and plain:
+        source = analysis.froms[0]
+        keys = [ast.Name(column.name, source.alias) for column in source.source.schema.key]
+        if not all(key in selected for key in keys):
+            return ResultKey({}, {}, True)
     if analysis.partition_by is not None:
         return _partitioned(analysis, scope, sink)
     if analysis.joins:

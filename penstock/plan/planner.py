@@ -23,9 +23,10 @@ from penstock.language.resolve import resolve
 from penstock.language.scope import From, QueryScope
 from penstock.language.trees import names_outside_lambdas, walk
 from penstock.plan.flatten import check_no_table_functions, flattened
+from penstock.plan.intermediates import check_intermediates
 from penstock.plan.joins import checked_joins, join_rows, join_slots, keeps_rows
 from penstock.plan.keys import check_projection, key_missing, result_key
-from penstock.plan.sinks import Sink, check_target, insert_sink, new_sink
+from penstock.plan.sinks import Sink, check_target, check_timestamp_named, insert_sink, new_sink
 from penstock.plan.steps import (
     Aggregate,
     AggregateCall,
@@ -54,10 +55,12 @@ def plan_query(
     analysis = checked_joins(analysis, topics)
     rows = _rows(analysis)
     sink = _sink_name(node)
+    if isinstance(node, ast.CreateAs):
+        check_timestamp_named(node.properties, [item.alias for item in analysis.items])
     if analysis.group_by is not None:
-        root, is_table = _grouped(analysis, rows, sink), True
+        root, is_table = _grouped(analysis, rows, sink, properties), True
     else:
-        root, is_table = _ungrouped(analysis, rows, sink), _is_table(analysis)
+        root, is_table = _ungrouped(analysis, rows, sink, properties), _is_table(analysis)
     plan = QueryPlan(
         node=replace(node, query=analysis.query),
         root=root,
@@ -144,7 +147,7 @@ def _rows(analysis: Analysis) -> Step:
 # --- projections --------------------------------------------------------------------------------------
 
 
-def _ungrouped(analysis: Analysis, rows: Step, sink: str | None) -> Project:
+def _ungrouped(analysis: Analysis, rows: Step, sink: str | None, properties: Mapping[str, str]) -> Project:
     _check_no_aggregates(analysis)
     if analysis.having is not None:
         raise StatementError("HAVING requires a GROUP BY clause or aggregate functions.")
@@ -154,7 +157,8 @@ def _ungrouped(analysis: Analysis, rows: Step, sink: str | None) -> Project:
     if sink is None:
         value = tuple((item.alias, typed[item.expression]) for item in analysis.items)
         return Project(rows, (), value, False)
-    key = result_key(analysis, scope, sink)
+    may_lose_key = properties.get("ksql.new.query.planner.enabled", "").lower() == "true"
+    key = result_key(analysis, scope, sink, may_lose_key)
     return _projected(rows, analysis.items, typed, key.parts, key.typed, key.rekeyed)
 
 
@@ -211,12 +215,13 @@ def _projected(
     return Project(rows, key, tuple(value), rekeyed)
 
 
-def _grouped(analysis: Analysis, rows: Step, sink: str | None) -> Project:
+def _grouped(analysis: Analysis, rows: Step, sink: str | None, properties: Mapping[str, str]) -> Project:
     scope = QueryScope(analysis.froms)
     group_by = analysis.group_by or ()
     check_no_table_functions(analysis)
     group = tuple(resolve(part, scope, "GROUP BY", join_slots(analysis, scope)) for part in group_by)
-    calls, slots = _aggregate_calls(analysis, scope)
+    calls, slots = _aggregate_calls(analysis, scope, properties)
+    check_intermediates(analysis.froms[0].source, calls)
     for position, (part, typed) in enumerate(zip(group_by, group, strict=True)):
         slots[part] = ColumnRef(typed.type, "g" if len(group) == 1 else f"g[{position}]", False)
     bounds: dict[ast.Expression, Typed] = {}
@@ -251,7 +256,7 @@ def _grouped(analysis: Analysis, rows: Step, sink: str | None) -> Project:
 
 
 def _aggregate_calls(
-    analysis: Analysis, scope: QueryScope
+    analysis: Analysis, scope: QueryScope, properties: Mapping[str, str]
 ) -> tuple[tuple[AggregateCall, ...], dict[ast.Expression, Typed]]:
     """Each different aggregate once, and the slot its result stands in."""
     slots: dict[ast.Expression, Typed] = {}
@@ -260,7 +265,7 @@ def _aggregate_calls(
         for call in aggregate_calls(expression):
             if call in slots:
                 continue
-            made = _bind_aggregate(call, analysis, scope)
+            made = _bind_aggregate(call, analysis, scope, properties)
             slots[call] = ColumnRef(made.function.returns, f"agg{len(calls)}")
             calls.append(made)
     if not calls:
@@ -289,7 +294,9 @@ def _check_functions(analysis: Analysis) -> None:
                 raise unknown_function(node.name)
 
 
-def _bind_aggregate(call: ast.Call, analysis: Analysis, scope: QueryScope) -> AggregateCall:
+def _bind_aggregate(
+    call: ast.Call, analysis: Analysis, scope: QueryScope, properties: Mapping[str, str]
+) -> AggregateCall:
     arguments = call.arguments
     if counts_rows(call):
         arguments = (ast.Name("ROWTIME", analysis.froms[0].alias),)
@@ -309,7 +316,7 @@ def _bind_aggregate(call: ast.Call, analysis: Analysis, scope: QueryScope) -> Ag
     found = find_aggregate(call.name)
     assert found is not None
     texts = [shown(unqualified(argument)) for argument in arguments]
-    bound = found.bind([part.type for part in typed], literals, texts)
+    bound = found.bind([part.type for part in typed], literals, texts, properties)
     return AggregateCall(bound, _cast_arguments(typed, bound.parameters))
 
 

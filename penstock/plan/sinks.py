@@ -6,7 +6,7 @@ settings. Nothing is created here. Rules: ksqlDB's WITH properties and format in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,17 @@ from penstock.language.catalog import STREAM, Catalog, Format, Source, SourceWin
 from penstock.language.expressions import CastTo, Typed
 from penstock.plan.steps import Project, QueryPlan
 from penstock.topics.base import TopicInfo
-from penstock.types import BIGINT, STRING, TIMESTAMP, Column, Schema, common_number, is_number
+from penstock.types import (
+    BIGINT,
+    INTEGER,
+    STRING,
+    TIMESTAMP,
+    Column,
+    Decimal,
+    Schema,
+    common_number,
+    is_number,
+)
 
 KNOWN = frozenset(
     [
@@ -203,14 +213,30 @@ def _timestamp(given: Mapping[str, Any], schema: Schema) -> TimestampColumn | No
     return timestamp_column(str(given["TIMESTAMP"]), given.get("TIMESTAMP_FORMAT"), schema)
 
 
+def check_timestamp_named(properties: ast.Properties, names: Sequence[str]) -> None:
+    """The column that TIMESTAMP names is looked for before anything else is said of the result."""
+    for property_name, value in properties:
+        if property_name.upper() == "TIMESTAMP" and _folded(str(value)) not in names:
+            raise _no_timestamp(_folded(str(value)))
+
+
+def _folded(name: str) -> str:
+    """Unquoted names are upper case."""
+    return name[1:-1] if name[:1] == name[-1:] == "`" and len(name) > 1 else name.upper()
+
+
+def _no_timestamp(name: str) -> StatementError:
+    return StatementError(
+        f"The TIMESTAMP column set in the WITH clause does not exist in the schema: '{name}'"
+    )
+
+
 def timestamp_column(name: str, pattern: Any, schema: Schema) -> TimestampColumn:
-    """The TIMESTAMP property as a column of the schema; unquoted names are upper case."""
-    folded = name[1:-1] if name[:1] == name[-1:] == "`" and len(name) > 1 else name.upper()
+    """The TIMESTAMP property as a column of the schema."""
+    folded = _folded(name)
     column = schema.find(folded)
     if column is None:
-        raise StatementError(
-            f"The TIMESTAMP column set in the WITH clause does not exist in the schema: '{folded}'"
-        )
+        raise _no_timestamp(folded)
     if column.type == STRING and pattern is None:
         raise StatementError(
             f"Timestamp column, `{folded}`, should be LONG(INT64), TIMESTAMP, or a String with a "
@@ -296,7 +322,8 @@ def _matched(
     for (name, typed), column in zip(parts, columns, strict=True):
         if typed.type != column.type:
             widest = common_number([typed.type, column.type])
-            if not is_number(column.type) or widest != column.type:
+            whole = typed.type in (INTEGER, BIGINT) and isinstance(column.type, Decimal)
+            if not whole and (not is_number(column.type) or widest != column.type):
                 return None
             typed = CastTo(column.type, typed)
         matched.append((name, typed))

@@ -45,12 +45,14 @@ from penstock.types import (
     INT_MAX,
     INT_MIN,
     INTEGER,
+    NUMBERS,
     STRING,
     Array,
     Decimal,
     Map,
     SqlType,
     Struct,
+    is_number,
     python_type,
     struct_values,
 )
@@ -256,15 +258,29 @@ def _call(name: str, function: Callable[[Any], Any]) -> CastCode:
 # --- containers --------------------------------------------------------------------------------------
 
 
+def item_cast(source: SqlType, target: SqlType) -> Callable[[Any], Any]:
+    """A number in a container becomes another one by a call on it, so that a NULL among them is an error."""
+    convert = cast_function(source, target)
+    if not (is_number(source) and target in NUMBERS and source != target):
+        return convert
+
+    def convert_number(value: Any) -> Any:
+        if value is None:
+            raise ValueError(f"a NULL {source} can't become {target} inside an ARRAY or MAP")
+        return convert(value)
+
+    return convert_number
+
+
 def array_to_array(source: SqlType, target: SqlType) -> CastCode:
     assert isinstance(source, Array) and isinstance(target, Array)
-    convert = cast_function(source.item, target.item)
+    convert = item_cast(source.item, target.item)
     return _call("cast_array", lambda items: [convert(each) for each in items])
 
 
 def map_to_map(source: SqlType, target: SqlType) -> CastCode:
     assert isinstance(source, Map) and isinstance(target, Map)
-    key, value = cast_function(source.key, target.key), cast_function(source.value, target.value)
+    key, value = item_cast(source.key, target.key), item_cast(source.value, target.value)
     return _call("cast_map", lambda entries: {key(k): value(v) for k, v in entries.items()})
 
 

@@ -100,7 +100,8 @@ def call(emit: Emitter, node: CallOf) -> str:
     name = node.function.name
     if name in IDENTITIES and len(node.arguments) == 1:
         return _required(emit, node, 0)
-    if name in FIRST_NOT_NULL and not any(may_fail(each) for each in node.arguments[1:]):
+    plain = node.arguments if emit.careful else node.arguments[1:]
+    if name in FIRST_NOT_NULL and not any(may_fail(each) for each in plain):
         return _first_not_null(emit, node)
     called = emit.constant(_specialized(emit, node), f"sql_{name.lower()}")
     tests, arguments = [], []
@@ -120,7 +121,9 @@ def _required(emit: Emitter, node: CallOf, position: int) -> str:
     """An argument; NULL is an error where the function takes a primitive of Java's."""
     argument = node.arguments[position]
     if position not in node.function.primitive or not emit.may_be_null(argument):
-        return emit.expression(argument)
+        # A function that takes NULL is also given it for an argument that fails.
+        takes_null = node.function.nulls == "pass" and not isinstance(argument, LambdaExpression)
+        return _element(emit, argument) if takes_null else emit.expression(argument)
     first, again = emit.atom(argument)
     failure = f"null_argument({node.function.name!r}, {position + 1})"
     return f"({again} if {first} is not None else {failure})"

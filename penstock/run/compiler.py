@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.language.catalog import TABLE
-from penstock.language.expressions import ColumnRef, Typed
+from penstock.language.expressions import ColumnRef, Literal, Typed, rebuilt
 from penstock.language.scope import payload_columns
 from penstock.plan.steps import Lookup, Project, QueryPlan, Step, Where, row_steps
 from penstock.run.batch import Batch
@@ -183,7 +183,7 @@ class _NullRowKey:
     """The key PARTITION BY gives to a null row: computed from the old key, NULL for what reads a value."""
 
     def __init__(self, code: RowCode, root: Project) -> None:
-        outputs = list(root.key)
+        outputs = [(name, _without_record(part)) for name, part in root.key]
         null_row = row_class(payload_columns(code.froms[0].source))()
         self.slow = SlowRows([], outputs, len(code.froms), {0: null_row}, {}, code.query_id, code.topic)
         self.single = len(outputs) == 1
@@ -192,6 +192,13 @@ class _NullRowKey:
         found = self.slow(batch, i, [])
         assert found is not None
         return found[0] if self.single else tuple(found) or None
+
+
+def _without_record(part: Typed) -> Typed:
+    """ksqlDB finds ROWTIME and the record's place in the value, so that a null row has none."""
+    if isinstance(part, ColumnRef):
+        return Literal(part.type, None) if part.slot in ("ts0", "p0", "o0", "h0") else part
+    return rebuilt(part, _without_record)
 
 
 def slow_row(key_parts: int) -> Any:

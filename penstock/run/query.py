@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from penstock.errors import RecordError
 from penstock.formats.registry import Registry
 from penstock.language.catalog import STREAM
 from penstock.plan.steps import Aggregate, Flatten, Joined, QueryPlan, find
-from penstock.run.batch import Decoder, entries_of
+from penstock.run.batch import Batch, Decoder, entries_of
 from penstock.run.compiler import StatelessProgram
 from penstock.run.flatten import FlattenProgram
 from penstock.run.joins import JoinProgram, in_order
@@ -171,7 +172,7 @@ class RunningQuery:
 
     def _take(self, index: int, batch: Any) -> None:
         if batch.failures:
-            self.errors += entries_of(batch, self.id)
+            self._note(batch)
         if index in self.program.tables:
             self.program.tables[index].update(batch)
             return
@@ -180,6 +181,17 @@ class RunningQuery:
             self.program.take(index, batch, self.out, self.errors)
             return
         self.program.process(batch, self.out, self.errors)
+
+    def _note(self, batch: Batch) -> None:
+        """Records that can't be read are logged; one without a time may be set to stop the query."""
+        throws = self.properties.get("ksql.timestamp.throw.on.invalid", "").lower() == "true"
+        untimed = [failure for failure in batch.failures if failure.target is None]
+        if throws and untimed:
+            raise RecordError(
+                f"Fatal user code error in TimestampExtractor callback for record {untimed[0].at}: "
+                f"{untimed[0].reason}"
+            )
+        self.errors += entries_of(batch, self.id)
 
     def due(self, now_ms: int, idle: bool, interval_ms: int, records_max: int) -> bool:
         """Whether to commit now. A cache is kept back until it is full, old enough, or the input rests."""
