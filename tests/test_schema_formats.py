@@ -342,3 +342,14 @@ def test_a_schema_the_registry_refuses_refuses_the_statement() -> None:
     with pytest.raises(PenstockError, match=r"Could not register schema for topic: t\n.*incompatible"):
         made.run("CREATE STREAM S (V INT) WITH (kafka_topic='t', partitions=1, value_format='AVRO');")
     assert "S" not in made.world.catalog.sources
+
+
+def test_assert_schema() -> None:
+    log, registry = MemoryLog(), MemoryRegistry()
+    registry.register("other", AVRO, '"int"')
+    made = executor(log, registry)
+    made.run("ASSERT SCHEMA SUBJECT 'other' ID 1; ASSERT NOT EXISTS SCHEMA ID 2;")
+    with pytest.raises(PenstockError, match="Schema with subject name none does not exist"):
+        made.run("ASSERT SCHEMA SUBJECT 'none' TIMEOUT 0 SECONDS;")
+    with pytest.raises(PenstockError, match="Schema with id 1 exists"):
+        made.run("ASSERT NOT EXISTS SCHEMA ID 1 TIMEOUT 0 SECONDS;")

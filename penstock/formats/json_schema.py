@@ -258,8 +258,9 @@ class FramedJson(FramedValues):
         super().__init__(JsonSchemas(), kind, properties, subject)
         self._reader = JsonReader(kind)
         self._plain = None if "schema_id" in properties else JsonWriter(kind)
-        # The reader hands a STRUCT over in the class of its shape; a key must be in its own class.
-        self._class = types.python_type(kind) if isinstance(kind, types.Struct) else None
+        # The reader hands a STRUCT over in the class of its shape: fine for a row, a key must be in its own.
+        single = isinstance(kind, types.Struct) and "wrapped" not in properties
+        self._class = types.python_type(kind) if single else None
 
     def decode(self, payloads: Sequence[bytes | None]) -> Decoded:
         bodies: list[bytes | None] = []
