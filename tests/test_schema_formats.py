@@ -23,7 +23,7 @@ from penstock.formats.framed import FramedValues
 from penstock.formats.protobuf_schema import load, message_type
 from penstock.formats.registry import AVRO, MemoryRegistry, Registry, Subject
 from penstock.formats.registry_http import HttpRegistry
-from penstock.formats.schema_formats import DIALECTS
+from penstock.formats.schema_formats import dialect_of
 from penstock.language.catalog import Format
 from penstock.language.parser import parse_statement
 from penstock.run.engine import Engine
@@ -209,8 +209,8 @@ def test_schemas_as_sql(case: dict[str, Any]) -> None:
     registry = MemoryRegistry()
     name = case["format"]
     schema = case["schema"] if isinstance(case["schema"], str) else json.dumps(case["schema"])
-    schema_id = registry.register("t-value", DIALECTS[name].kind, schema)
-    dialect = DIALECTS[name]
+    schema_id = registry.register("t-value", dialect_of(name).kind, schema)
+    dialect = dialect_of(name)
     kind = dialect.infer(dialect.parse(registry.by_id(schema_id), {}), {})
     assert str(kind) == case["type"]
 
@@ -252,7 +252,7 @@ def test_a_registry_that_does_not_answer_is_no_bad_record() -> None:
         def by_id(self, schema_id: int) -> Any:
             raise RegistryError("nobody answers")
 
-    codec = FramedValues(DIALECTS["AVRO"], types.INTEGER, {}, Subject(Silent(), "t"))
+    codec = FramedValues(dialect_of("AVRO"), types.INTEGER, {}, Subject(Silent(), "t"))
     with pytest.raises(RegistryError, match="nobody answers"):
         codec.decode([b"\x00\x00\x00\x00\x01\x02"])
 
@@ -277,7 +277,7 @@ def test_a_message_by_its_indexes() -> None:
     indexes, message = parsed.named("B.C")
     assert indexes == [1, 0]
     assert str(message_type(message, {})) == "STRUCT<`c` STRING>"
-    dialect = DIALECTS["PROTOBUF"]
+    dialect = dialect_of("PROTOBUF")
     kind = types.Struct((("C", types.STRING),))
     write = dialect.writer(parsed, kind, {"schema_full_name": "B.C"})
     payload = write(types.struct_value(kind, ["x"]))

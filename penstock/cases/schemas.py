@@ -24,7 +24,7 @@ from penstock.formats.registry import (
     Subject,
     subject_name,
 )
-from penstock.formats.schema_formats import DIALECTS, typed_values
+from penstock.formats.schema_formats import dialect_of, typed_values
 from penstock.types import SqlType
 
 FORMATS = {AVRO: "AVRO", JSON: "JSON_SR", PROTOBUF: "PROTOBUF"}
@@ -80,7 +80,7 @@ class CaseSchemas:
         self, schema: RegisteredSchema, subject: str, properties: Mapping[str, str]
     ) -> tuple[Any, SqlType]:
         """The codec of a whole payload by a schema, and the type of what it holds, names as in the schema."""
-        dialect = DIALECTS[FORMATS[schema.kind]]
+        dialect = dialect_of(FORMATS[schema.kind])
         parsed = parsed_schema(dialect, self.registry, schema)
         kind = dialect.infer(parsed, properties)
         assert kind is not None, schema.text

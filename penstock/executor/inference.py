@@ -18,7 +18,7 @@ from penstock.executor.with_clause import REGISTRY_FORMATS, CreateWith
 from penstock.executor.world import RegisterSchema
 from penstock.formats.framed import parsed_schema
 from penstock.formats.registry import RegisteredSchema, Registry, subject_name
-from penstock.formats.schema_formats import ALWAYS_WRAPPED, DIALECTS, schema_of_columns
+from penstock.formats.schema_formats import ALWAYS_WRAPPED, dialect_of, schema_of_columns
 from penstock.language import ast
 from penstock.language.catalog import TABLE, Format, Source
 from penstock.language.scope import payload_columns
@@ -82,7 +82,7 @@ def _without_wrap(properties: ast.Properties) -> ast.Properties:
 def _described(side: str, format: Format, topic: str, registry: Registry) -> SqlType:
     """What the topic's schema, or the one of the given id, describes."""
     schema = _schema(side, format, topic, registry)
-    dialect = DIALECTS[format.name]
+    dialect = dialect_of(format.name)
     try:
         kind = dialect.infer(parsed_schema(dialect, registry, schema), dict(format.properties))
     except RecordError as problem:
@@ -97,7 +97,7 @@ def _described(side: str, format: Format, topic: str, registry: Registry) -> Sql
 
 
 def _schema(side: str, format: Format, topic: str, registry: Registry) -> RegisteredSchema:
-    given, expected = format.get("schema_id"), DIALECTS[format.name].kind
+    given, expected = format.get("schema_id"), dialect_of(format.name).kind
     if given is None:
         found = registry.latest(subject_name(topic, side == KEY))
     else:

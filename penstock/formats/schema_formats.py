@@ -9,27 +9,35 @@ In:  a format's name and properties, columns, the subject its schemas are kept u
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 from penstock import types
 from penstock.errors import NoSchemaRegistry, StatementError
 from penstock.formats.adapters import KeysOfRows, RowsOfScalars
-from penstock.formats.avro import AvroSchemas
 from penstock.formats.avro_schema import check_names
 from penstock.formats.codec import KeyCodec, ValueCodec
 from penstock.formats.framed import Dialect, FramedValues, Properties
 from penstock.formats.json_codec import row_kind
-from penstock.formats.json_schema import FramedJson, JsonSchemas
-from penstock.formats.protobuf import BareProtobuf, ProtobufSchemas
+from penstock.formats.json_schema import FramedJson
 from penstock.formats.registry import Subject
 
-DIALECTS: dict[str, Dialect] = {
-    "JSON_SR": JsonSchemas(),
-    "AVRO": AvroSchemas(),
-    "PROTOBUF": ProtobufSchemas(),
-    "PROTOBUF_NOSR": ProtobufSchemas(),
+# By name, for the libraries of Avro and Protobuf take longer to load than a server takes to start.
+DIALECTS: dict[str, tuple[str, str]] = {
+    "JSON_SR": ("penstock.formats.json_schema", "JsonSchemas"),
+    "AVRO": ("penstock.formats.avro", "AvroSchemas"),
+    "PROTOBUF": ("penstock.formats.protobuf", "ProtobufSchemas"),
+    "PROTOBUF_NOSR": ("penstock.formats.protobuf", "ProtobufSchemas"),
 }
 ALWAYS_WRAPPED = frozenset(("PROTOBUF", "PROTOBUF_NOSR"))
+
+
+@cache
+def dialect_of(name: str) -> Dialect:
+    """The schema language of a format."""
+    module, kind = DIALECTS[name]
+    return getattr(import_module(module), kind)()  # type: ignore[no-any-return]
 
 
 def framed_values(
@@ -65,6 +73,8 @@ def typed_values(name: str, kind: types.SqlType, properties: Properties, subject
 
 def _typed(name: str, kind: types.SqlType, properties: Properties, subject: Subject | None) -> Any:
     if name == "PROTOBUF_NOSR":
+        from penstock.formats.protobuf import BareProtobuf
+
         return BareProtobuf(kind, properties)
     if subject is None:
         raise NoSchemaRegistry(
@@ -72,7 +82,7 @@ def _typed(name: str, kind: types.SqlType, properties: Properties, subject: Subj
         )
     if name == "JSON_SR":
         return FramedJson(kind, properties, subject)
-    return FramedValues(DIALECTS[name], kind, properties, subject)
+    return FramedValues(dialect_of(name), kind, properties, subject)
 
 
 def check_schema(name: str, columns: Sequence[types.Column]) -> None:
@@ -85,7 +95,7 @@ def schema_of_columns(
     name: str, properties: Sequence[tuple[str, str]], columns: Sequence[types.Column], wrapped: bool
 ) -> tuple[str, str]:
     """The registry's word and the text of the schema that a side of a source is registered with."""
-    dialect = DIALECTS[name]
+    dialect = dialect_of(name)
     if wrapped or name in ALWAYS_WRAPPED:
         return dialect.kind, dialect.schema_text(row_kind(columns), {**dict(properties), "wrapped": "true"})
     if len(columns) != 1:
