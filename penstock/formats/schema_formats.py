@@ -37,7 +37,7 @@ ALWAYS_WRAPPED = frozenset(("PROTOBUF", "PROTOBUF_NOSR"))
 def dialect_of(name: str) -> Dialect:
     """The schema language of a format."""
     module, kind = DIALECTS[name]
-    return getattr(import_module(module), kind)()  # type: ignore[no-any-return]
+    return getattr(import_module(module), kind)()
 
 
 def framed_values(
