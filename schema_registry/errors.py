@@ -65,6 +65,36 @@ def no_subject_mode(subject: str) -> RegistryError:
     return RegistryError(40409, f"Subject '{subject}' does not have subject-level mode configured")
 
 
+def association_not_found(resource: str) -> RegistryError:
+    return RegistryError(40410, f"Association for '{resource}' not found.")
+
+
+def association_exists(kind: str, resource: str) -> RegistryError:
+    return RegistryError(40903, f"An association of type '{kind}' already exists for resource '{resource}'")
+
+
+def subject_associated(subject: str) -> RegistryError:
+    return RegistryError(40904, f"An association already exists for subject '{subject}'")
+
+
+def strong_association_exists(subject: str) -> RegistryError:
+    return RegistryError(40905, f"A strong association already exists for subject '{subject}'")
+
+
+def no_active_version(subject: str) -> RegistryError:
+    return RegistryError(40907, f"No active (non-deleted) version exists for subject '{subject}'")
+
+
+def association_frozen(kind: str, subject: str) -> RegistryError:
+    return RegistryError(40908, f"The association of type  '{kind}' is frozen for subject '{subject}'")
+
+
+def invalid_association(member: str, detail: str) -> RegistryError:
+    return RegistryError(
+        42212, f"The association specified an invalid value for property: '{member}', detail: {detail}"
+    )
+
+
 def incompatible(subject: str, messages: list[str]) -> RegistryError:
     return RegistryError(
         40901,

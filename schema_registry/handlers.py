@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from schema_registry import answers, configuring, reads, removal, scopes
+from schema_registry import answers, association_handlers, configuring, reads, removal, scopes
 from schema_registry.calls import Answer, Call, bare, ok
 from schema_registry.content import Metadata, RuleSet
 from schema_registry.errors import (
@@ -55,11 +55,13 @@ def schemas(registry: Registry, call: Call) -> Answer:
     if wanted:
         found = [one for one in found if has_rule(one, wanted)]
     known = reads.aliases(registry.index) if with_aliases else {}
+    narrowed = association_handlers.narrowed(registry, call, found)
     return ok(
         [
             answers.version_members(registry, call, one)
             | ({"aliases": known[one.subject]} if one.subject in known else {})
-            for one in call.page(found, PAGE_MAX)
+            | ({"associations": [it.members for it in associated]} if associated else {})
+            for one, associated in call.page(narrowed, PAGE_MAX)
         ]
     )
 

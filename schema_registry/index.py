@@ -3,6 +3,7 @@
 In:  records in log order (apply). Out: versions by subject, by id and by content; configs, modes, contexts.
 
     subjects    s -> {1: Version, 2: Version}          ids      (context, id) -> [Version, ...]
+    associations (association_index.py): topic -> subject
     by_content  (context, guid) -> ids                 referrers (subject, version) -> {(subject, version)}
 
 One thread applies, any thread may ask: nothing here is iterated while it changes, as every iteration goes
@@ -15,7 +16,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
+
 from schema_registry import records
+from schema_registry.association_index import Associations
 from schema_registry.content import Content
 from schema_registry.records import Key
 from schema_registry.subjects import DEFAULT, context_of, qualified, within
@@ -48,6 +52,7 @@ class Index:
     configs: dict[str, dict[str, Any]] = field(default_factory=dict)
     modes: dict[str, str] = field(default_factory=dict)
     contexts: dict[str, None] = field(default_factory=lambda: {DEFAULT: None})
+    associations: Associations = field(default_factory=Associations)
 
     def apply(self, key: bytes | None, value: bytes | None, ts: int) -> None:
         if key is None:
@@ -188,6 +193,18 @@ def context_applied(index: Index, key: Key, value: bytes | None, ts: int) -> Non
         index.contexts[name] = None
 
 
+def association_applied(index: Index, key: Key, value: bytes | None, ts: int) -> None:
+    if value is None:
+        kind = (key.resource_type or "", key.association_type or "")
+        where = (key.resource_name or "", key.resource_namespace or "")
+        index.associations.remove((*where, *kind, qualified(key.subject or "")))
+        return
+    read = records.read_association(value)
+    created = read.create_ts or ts
+    subject = qualified(read.subject)
+    index.associations.put(msgspec.structs.replace(read, subject=subject, create_ts=created, update_ts=ts))
+
+
 def noop_applied(index: Index, key: Key, value: bytes | None, ts: int) -> None:
     """A NOOP only marks a place in the log."""
 
@@ -199,5 +216,6 @@ HANDLERS: dict[str, Callable[[Index, Key, bytes | None, int], None]] = {
     records.DELETE_SUBJECT: delete_applied,
     records.CLEAR_SUBJECT: clear_applied,
     records.CONTEXT: context_applied,
+    records.ASSOC: association_applied,
     records.NOOP: noop_applied,
 }

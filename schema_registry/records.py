@@ -9,6 +9,9 @@ In:  bytes of a record. Out: a frozen key and value; and the reverse.
     {"keytype":"CLEAR_SUBJECT","subject":"s","magic":0}         {"subject":"s"}     soft-deleted ones go
     {"keytype":"CONTEXT","tenant":"default","context":".c"}     {"tenant":"default","context":".c"}
     {"keytype":"NOOP","magic":0}                                null
+    {"keytype":"ASSOC","tenant":"default","resourceName":"orders","resourceNamespace":"lkc-1",
+     "resourceType":"topic","associationType":"value","subject":"orders-value","magic":0}
+                                                {"guid",...,"lifecycle":"STRONG","frozen":false,"createTs":1}
 
 The topic is compacted: the last record of a key stands, a null value takes it away. Members unknown here
 are passed over, so that a topic of a later release can be read.
@@ -20,20 +23,27 @@ from typing import Any
 
 import msgspec
 
+from schema_registry.association_index import Association
+from schema_registry.association_index import Key as AssociationKey
 from schema_registry.content import Content, Metadata, RuleSet, as_json, content
 from schema_registry.schemas import AVRO, Reference
 
 SCHEMA, CONFIG, MODE = "SCHEMA", "CONFIG", "MODE"
 DELETE_SUBJECT, CLEAR_SUBJECT, CONTEXT, NOOP = "DELETE_SUBJECT", "CLEAR_SUBJECT", "CONTEXT", "NOOP"
+ASSOC = "ASSOC"
 TENANT = "default"
 MAGIC = {SCHEMA: 1}
 
 
-class Key(msgspec.Struct, frozen=True):
+class Key(msgspec.Struct, frozen=True, rename="camel"):
     keytype: str
     subject: str | None = None
     version: int | None = None
     context: str | None = None
+    resource_name: str | None = None
+    resource_namespace: str | None = None
+    resource_type: str | None = None
+    association_type: str | None = None
 
 
 class SchemaValue(msgspec.Struct, frozen=True, rename="camel"):
@@ -68,6 +78,7 @@ read_key = msgspec.json.Decoder(Key).decode
 read_schema = msgspec.json.Decoder(SchemaValue).decode
 read_mode = msgspec.json.Decoder(ModeValue).decode
 read_delete = msgspec.json.Decoder(DeleteValue).decode
+read_association = msgspec.json.Decoder(Association).decode
 read_members = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -90,6 +101,28 @@ def context_key(context: str) -> bytes:
 
 def context_value(context: str) -> bytes:
     return write({"tenant": TENANT, "context": context})
+
+
+def association_key(key: AssociationKey) -> bytes:
+    name, namespace, resource_type, association_type, subject = key
+    return write(
+        {
+            "keytype": ASSOC,
+            "tenant": TENANT,
+            "resourceName": name,
+            "resourceNamespace": namespace,
+            "resourceType": resource_type,
+            "associationType": association_type,
+            "subject": subject,
+            "magic": 0,
+        }
+    )
+
+
+def association_value(one: Association) -> bytes:
+    """The time of the last change is the record's own."""
+    members = {name: value for name, value in one.members.items() if name != "updateTs"}
+    return write({**members, "tenant": TENANT})
 
 
 def noop_key() -> bytes:

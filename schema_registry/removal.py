@@ -14,6 +14,7 @@ from schema_registry.content import RuleSet, merged_rules
 from schema_registry.errors import (
     context_not_empty,
     reference_exists,
+    subject_associated,
     subject_not_found,
     subject_not_soft_deleted,
     subject_soft_deleted,
@@ -67,6 +68,8 @@ def delete_subject(registry: Registry, subject: str, permanent: bool) -> list[in
             raise subject_not_soft_deleted(subject)
         if not permanent and not live:
             raise subject_soft_deleted(subject)
+        if registry.index.associations.of_subject(subject):
+            raise subject_associated(subject)
         chosen = every if permanent else live
         refuse_referenced(registry, chosen, deleted=permanent, within=subject)
         if permanent:

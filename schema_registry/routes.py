@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from schema_registry import handlers
+from schema_registry import association_handlers, handlers
 from schema_registry.auth import READ, WRITE
 from schema_registry.calls import Answer, Call
 from schema_registry.errors import RegistryError
@@ -36,6 +36,7 @@ class Route:
 
 
 SUBJECT, AT = "/subjects/{subject}", "/subjects/{subject}/versions/{version}"
+RESOURCE = "/associations/resources/{id}"
 CHECK = "/compatibility/subjects/{subject}/versions"
 
 ROUTES: tuple[Route, ...] = (
@@ -76,6 +77,13 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", "/mode/{subject}", handlers.delete_mode, WRITE),
     Route("GET", "/contexts", handlers.contexts),
     Route("DELETE", "/contexts/{context}", handlers.delete_context, WRITE),
+    Route("GET", "/associations/subjects/{subject}", association_handlers.of_subject),
+    Route("GET", "/associations/resources/{namespace}/{name}", association_handlers.of_name),
+    Route("GET", RESOURCE, association_handlers.of_id),
+    Route("PUT", RESOURCE, association_handlers.change, WRITE),
+    Route("DELETE", RESOURCE, association_handlers.delete, WRITE),
+    Route("POST", "/associations", association_handlers.create, WRITE),
+    Route("PUT", "/associations", association_handlers.change, WRITE),
     Route("GET", "/v1/metadata/id", handlers.server_id),
     Route("GET", "/v1/metadata/version", handlers.server_version),
     Route("GET", "/v1/metadata/deployment", handlers.deployment),

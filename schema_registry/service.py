@@ -2,12 +2,14 @@
 
 In:  the log's URL, a folder, a port. Out: a process that serves until SIGTERM.
 
-Nothing is kept but in the log: a stop needs no farewell, and a kill loses no answer that was given.
+Nothing is kept but in the log: a stop needs no farewell, and a kill loses no answer that was given. Where
+the registry has the log to itself nobody else compacts it, so the service does, in a thread beside.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 import threading
@@ -18,6 +20,7 @@ from pathlib import Path
 import uvicorn
 
 from penstock.clock import Clock, now_ms
+from penstock.errors import LogError
 from penstock.topics.base import Log
 from penstock.topics.open import open_log
 from schema_registry.app import Application
@@ -27,10 +30,13 @@ from schema_registry.registry import Registry
 from schema_registry.settings import RegistrySettings, registry_settings
 from schema_registry.store import Store
 
+logger = logging.getLogger(__name__)
+
 RECURSION_MAX = 20_000
 """Schemas may nest 1000 deep; how we walk them takes a few Python frames a level."""
 STACK_BYTES = 64 * 1024 * 1024
 POLL_SECONDS = 0.01
+CLEAN_SECONDS = 60.0
 
 
 class Service:
@@ -44,6 +50,7 @@ class Service:
         host: str = "127.0.0.1",
         clock: Clock = now_ms,
         settings: RegistrySettings | None = None,
+        clean_seconds: float = CLEAN_SECONDS,
     ) -> None:
         sys.setrecursionlimit(max(sys.getrecursionlimit(), RECURSION_MAX))
         threading.stack_size(STACK_BYTES)
@@ -71,14 +78,29 @@ class Service:
             )
         )
         self._thread: threading.Thread | None = None
+        self._log, self._clock, self._clean_seconds = log, clock, clean_seconds
+        self._stopping = threading.Event()
 
     async def serve(self) -> None:
         self.store.follow()
+        janitor = threading.Thread(target=self._clean, name="schema-registry-janitor", daemon=True)
+        janitor.start()
         try:
             await self.server.serve()
         finally:
+            self._stopping.set()
+            await asyncio.to_thread(janitor.join)
             await self.forwarder.close()
             await asyncio.to_thread(self.store.close)
+
+    def _clean(self) -> None:
+        """Retention and compaction. Only who writes cleans: of several registries one is enough."""
+        while not self._stopping.wait(self._clean_seconds):
+            try:
+                if self.store.leads:
+                    self._log.clean(self._clock())
+            except LogError as error:
+                logger.warning("Compaction is put off: %s", error)
 
     def ask_to_stop(self) -> None:
         self.server.should_exit = True

@@ -91,6 +91,9 @@ class Store:
                 ) from error
             self.catch_up()
 
+    def now_ms(self) -> int:
+        return self._clock()
+
     def catch_up(self) -> None:
         with self.lock:
             while chunks := self._reader.poll(CHUNK_RECORDS):
