@@ -51,6 +51,7 @@ ROOMS: dict[str, set[str]] = {
         "penstock.topics",
     },
     "penstock.cases": {
+        "penstock.server",
         "penstock.executor",
         "penstock.run",
         "penstock.plan",

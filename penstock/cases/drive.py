@@ -15,6 +15,7 @@ from typing import Any
 
 from penstock.cases.compare import check_records, check_source
 from penstock.cases.model import FAILED, PASSED, SKIPPED, Case, Mismatch, Result
+from penstock.cases.rest import is_select, run_selects
 from penstock.cases.session import CaseSession, QueryStopped
 from penstock.errors import PenstockError
 
@@ -47,11 +48,17 @@ def _judged(case: Case, session: CaseSession, way: str) -> Result:
 
 
 def _run(case: Case, session: CaseSession, way: str) -> None:
+    selects = any(map(is_select, case.statements))
     for place, statement in enumerate(case.statements):
+        if is_select(statement):
+            continue
         # The statements of a case are lines of one text: positions in messages count from its first.
         session.run("\n" * place + statement)
-    session.send(case.inputs)
-    session.drive(way)
+    if selects:
+        run_selects(case, session, way)
+    else:
+        session.send(case.inputs)
+        session.drive(way)
     if case.expected_error is not None:
         return
     found = {topic: session.records_of(topic) for topic in {record.topic for record in case.outputs}}

@@ -67,9 +67,11 @@ def _case(file: str, name: str, test: Mapping[str, Any], config: Any) -> Case:
         properties={key: _property(value) for key, value in properties.items()},
         topics=tuple(_topic(topic) for topic in test.get("topics") or ()),
         sources=tuple((test.get("post") or {}).get("sources") or ()),
-        expected_error=test.get("expectedException"),
+        expected_error=test.get("expectedException") or test.get("expectedError"),
         log=None if test.get("log") is None else tuple(test["log"]),
         skip=None if test.get("enabled", True) else "the file disables it",
+        responses=tuple(test.get("responses") or ()),
+        waits_for_push=bool((test.get("inputConditions") or {}).get("waitForActivePushQuery")),
     )
 
 

@@ -62,6 +62,8 @@ class Case:
     expected_error: Mapping[str, Any] | None = None
     log: tuple[str, ...] | None = None
     skip: str | None = None
+    responses: tuple[Mapping[str, Any], ...] = ()
+    waits_for_push: bool = False
 
     @property
     def title(self) -> str:

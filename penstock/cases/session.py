@@ -164,6 +164,11 @@ class CaseSession:
                     self._restart()
             self._check(query)
 
+    def push(self) -> None:
+        """Rows to the push queries, until there are no more."""
+        while self.engine.push_rows():
+            pass
+
     def _check(self, query: Query) -> None:
         status = self.engine.status(query.id)
         if status.error is not None:

@@ -22,6 +22,7 @@ from penstock.executor.words import failures_show
 from penstock.language import ast
 from penstock.language.parser import ParsedStatement, parse_script
 from penstock.language.scope import slot_of
+from penstock.language.trees import walk
 from penstock.plan.planner import plan_query
 from penstock.plan.steps import QueryPlan
 from penstock.types import SqlType, quote
@@ -36,9 +37,12 @@ class OutputColumn:
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
+    """`message` ends the answer of a query over a stream, which has read to its end or to its limit."""
+
     query_id: str
     columns: tuple[OutputColumn, ...]
     rows: list[list[Any]]
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,8 @@ def _selected(
     world = executor.world
     check_sources(world.catalog, node.query)
     topics = executor.log.topics()
+    if node.query.emit is None:
+        check_pull(node.query, properties)
     plan = plan_query(node, world.catalog, topics.get, properties)
     columns = _columns(plan)
     if node.query.emit is None:
@@ -127,15 +133,51 @@ def _selected(
     return Pushing(query_id, columns, plan.limit, text, start)
 
 
+PULL_REFUSES: dict[str, Callable[[ast.Query], object]] = {
+    "JOIN": lambda query: query.joins,
+    "WINDOW": lambda query: query.window,
+    "GROUP BY": lambda query: query.group_by,
+    "PARTITION BY": lambda query: query.partition_by,
+    "HAVING": lambda query: query.having,
+}
+PLACES = ("ROWPARTITION", "ROWOFFSET")
+
+
+def check_pull(query: ast.Query, properties: Mapping[str, str]) -> None:
+    """What a pull query can't do, because it reads what is kept and not the records."""
+    if query.limit is not None and properties.get("ksql.query.pull.limit.clause.enabled") == "false":
+        raise StatementError(
+            "LIMIT clause in pull queries is currently disabled. You can enable them by setting "
+            "ksql.query.pull.limit.clause.enabled=true. See https://cnfl.io/queries for more info.\n"
+            "Add EMIT CHANGES if you intended to issue a push query."
+        )
+    for clause, given in PULL_REFUSES.items():
+        if given(query) is not None and given(query) != ():
+            raise StatementError(
+                f"Pull queries don't support {clause} clauses. See https://cnfl.io/queries for more info.\n"
+                "Add EMIT CHANGES if you intended to issue a push query."
+            )
+    for clause, parts in (("SELECT", query.select), ("WHERE", (query.where,))):
+        named = {node.name for part in parts if part for node in walk(part) if isinstance(node, ast.Name)}
+        found = [f"`{name}`" for name in PLACES if name in named]
+        if found:
+            raise StatementError(
+                f"Pull queries don't support the following columns in {clause} clauses: {', '.join(found)}"
+            )
+
+
 def _columns(plan: QueryPlan) -> tuple[OutputColumn, ...]:
     """Key columns are marked in the answers of pull queries on tables."""
     first = plan.froms[0]
-    keys = {slot_of(first, column.name) for column in first.source.schema.key}
+    keys = {"ws0", "we0", *(slot_of(first, column.name) for column in first.source.schema.key)}
     marked = plan.emit is None and not first.source.is_stream
     return tuple(
         OutputColumn(name, typed.type, marked and getattr(typed, "slot", None) in keys)
         for name, typed in plan.root.value
     )
+
+
+LIMIT_REACHED, COMPLETED = "Limit Reached", "Query Completed"
 
 
 def _pulled(executor: Executor, plan: QueryPlan, columns: tuple[OutputColumn, ...]) -> Pulled:
@@ -149,9 +191,12 @@ def _pulled(executor: Executor, plan: QueryPlan, columns: tuple[OutputColumn, ..
             "Add EMIT CHANGES if you intended to issue a push query."
         )
     result = executor.engine.pull(plan)
+    message = None
+    if source.is_stream:
+        message = LIMIT_REACHED if len(result.rows) == plan.limit else COMPLETED
     query_id = (
         f"transient_{source.name}_{random.getrandbits(62)}"
         if source.is_stream
         else f"query_{executor.clock()}"
     )
-    return Pulled(query_id, columns, result.rows)
+    return Pulled(query_id, columns, result.rows, message)

@@ -14,15 +14,14 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from penstock.errors import Position, StatementError, UnknownName
-from penstock.functions import registry
 from penstock.language import ast
 from penstock.language.catalog import TABLE, Catalog
+from penstock.language.clauses import BOUNDS, aggregate_calls, check_clauses
+from penstock.language.magic_times import with_times
 from penstock.language.scope import PSEUDO_COLUMNS, From, columns_of
 from penstock.language.trees import names_outside_lambdas, walk
 
-BOUNDS = ("WINDOWSTART", "WINDOWEND")
-
-__all__ = ["Analysis", "Item", "JoinOn", "analyse"]
+__all__ = ["Analysis", "Item", "JoinOn", "aggregate_calls", "analyse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ class Analysis:
 def analyse(query: ast.Query, catalog: Catalog, *, persistent: bool) -> Analysis:
     """Raises StatementError with ksqlDB's message for whatever the query gets wrong."""
     froms = _froms(query, catalog)
-    names = _Names(froms)
+    names = _Names(froms, query.window is not None)
     joins = tuple(_join(join, index + 1, froms, names) for index, join in enumerate(query.joins))
     names.synthetic = synthetic_key(froms, joins)
     partition_by = _qualify_all(query.partition_by, names, "PARTITION BY")
@@ -73,12 +72,12 @@ def analyse(query: ast.Query, catalog: Catalog, *, persistent: bool) -> Analysis
     where = _qualify(query.where, names, "WHERE")
     group_by = _qualify_all(query.group_by, names, "GROUP BY")
     having = _qualify(query.having, names, "HAVING")
-    _check_clauses(query, where, group_by, partition_by)
+    check_clauses(query, where, group_by, partition_by, having)
     return Analysis(
         froms=froms,
         joins=joins,
         items=items,
-        where=where,
+        where=with_times(where),
         group_by=group_by,
         partition_by=partition_by,
         having=having,
@@ -140,14 +139,6 @@ def has_aggregates(expressions: Iterable[ast.Node | None]) -> bool:
     return any(True for expression in expressions for _ in aggregate_calls(expression))
 
 
-def aggregate_calls(expression: ast.Node | None) -> list[ast.Call]:
-    if expression is None:
-        return []
-    return [
-        node for node in walk(expression) if isinstance(node, ast.Call) and registry.is_aggregate(node.name)
-    ]
-
-
 def _froms(query: ast.Query, catalog: Catalog) -> tuple[From, ...]:
     relations = [query.source, *(join.right for join in query.joins)]
     found = []
@@ -182,8 +173,9 @@ def _check_repeated(froms: list[From]) -> None:
 class _Names:
     """Finds the source of a name."""
 
-    def __init__(self, froms: tuple[From, ...]) -> None:
+    def __init__(self, froms: tuple[From, ...], windowed: bool) -> None:
         self.froms = froms
+        self.windowed = windowed
         self.aliases = {each.alias: each for each in froms}
         self.synthetic: str | None = None
 
@@ -235,7 +227,7 @@ def _column_or_bound(name: ast.Name, names: _Names, clause: str) -> ast.Expressi
 
     Of a join they can't be asked for.
     """
-    is_bound = name.qualifier is None and name.name in BOUNDS and len(names.froms) == 1
+    is_bound = names.windowed and name.qualifier is None and name.name in BOUNDS and len(names.froms) == 1
     if is_bound and not any(each.source.window for each in names.froms):
         return ast.Name(name.name, None, at=name.at)
     return names.qualified(name, clause)
@@ -305,6 +297,10 @@ def _shown(expression: ast.Expression) -> str:
     return shown(expression)
 
 
+def _reserved(name: str) -> StatementError:
+    return StatementError(f"Reserved column name in select: `{name}`. Please remove or alias the column.")
+
+
 class _Items:
     """Expands the projection into named columns."""
 
@@ -338,6 +334,8 @@ class _Items:
         if isinstance(selected, ast.SelectStructStar):
             return self._struct_star(selected)
         assert isinstance(selected, ast.SelectItem)
+        if self.persistent and selected.alias is None and not self.grouped_by_window:
+            self._check_no_bound(selected.expression)
         expression = _qualify(selected.expression, self.names, "SELECT")
         assert expression is not None
         if selected.alias is not None:
@@ -349,10 +347,12 @@ class _Items:
                 # The key of a windowed result carries its bounds already.
                 return []
             if alias in PSEUDO_COLUMNS:
-                raise StatementError(
-                    f"Reserved column name in select: `{alias}`. Please remove or alias the column."
-                )
+                raise _reserved(alias)
         return [Item(self._alias_of(expression), expression)]
+
+    def _check_no_bound(self, expression: ast.Expression) -> None:
+        if isinstance(expression, ast.Name) and expression.name in BOUNDS:
+            raise _reserved(expression.name)
 
     def _check_alias(self, selected: ast.SelectItem) -> None:
         if self.persistent and selected.alias in PSEUDO_COLUMNS:
@@ -452,22 +452,3 @@ class _Items:
             self.taken.add(alias)
             items.append(Item(alias, ast.Dereference(base, name)))
         return items
-
-
-def _check_clauses(
-    query: ast.Query,
-    where: ast.Expression | None,
-    group_by: tuple[ast.Expression, ...] | None,
-    partition_by: tuple[ast.Expression, ...] | None,
-) -> None:
-    if query.window is not None and group_by is None:
-        raise StatementError("WINDOW clause requires a GROUP BY clause.", query.window.at)
-    if group_by is not None and partition_by is not None:
-        raise StatementError("Queries only support one of PARTITION BY and GROUP BY")
-    for clause, expressions in (("WHERE", (where,)), ("GROUP BY", group_by or ())):
-        for expression in expressions:
-            for call in aggregate_calls(expression):
-                raise StatementError(
-                    f"{clause} does not support aggregate functions: {call.name} is an aggregate function.",
-                    call.at,
-                )

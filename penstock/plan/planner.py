@@ -55,6 +55,9 @@ def plan_query(
     analysis = checked_joins(analysis, topics)
     rows = _rows(analysis)
     sink = _sink_name(node)
+    if sink is None and analysis.group_by is None and _aggregates(analysis):
+        # Who asks may have all rows in one group; a table of it would have no key.
+        analysis = replace(analysis, group_by=())
     if isinstance(node, ast.CreateAs):
         check_timestamp_named(node.properties, [item.alias for item in analysis.items])
     if analysis.group_by is not None:
@@ -162,8 +165,12 @@ def _ungrouped(analysis: Analysis, rows: Step, sink: str | None, properties: Map
     return _projected(rows, analysis.items, typed, key.parts, key.typed, key.rekeyed)
 
 
+def _aggregates(analysis: Analysis) -> list[ast.Call]:
+    return [call for item in analysis.items for call in aggregate_calls(item.expression)]
+
+
 def _check_no_aggregates(analysis: Analysis) -> None:
-    calls = [call for item in analysis.items for call in aggregate_calls(item.expression)]
+    calls = _aggregates(analysis)
     if not calls:
         return
     loose = [item.expression for item in analysis.items if not aggregate_calls(item.expression)]

@@ -43,6 +43,7 @@ class AggregateProgram:
         self.tables = code.tables
         self.cached = cached and plan.emit != "FINAL"
         self.window = step.window
+        self.group = step.group
         self.store: GroupState | SessionState = self.make_store(plan, step)
         self.emission = Emission(
             plan, step, having if isinstance(having, Having) else None, query_id, code.topic, self.cached

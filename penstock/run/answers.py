@@ -6,12 +6,14 @@ push: rows handed on as they come. Both run the same generated programs as persi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from penstock.errors import StatementError
+from penstock.formats.formats import key_codec
 from penstock.formats.registry import Registry
+from penstock.language.catalog import Source
 from penstock.plan.steps import Aggregate, Flatten, Joined, QueryPlan, find
 from penstock.run.aggregate import AggregateProgram
 from penstock.run.batch import Batch, Decoder
@@ -23,7 +25,7 @@ from penstock.run.program import Output, Program
 from penstock.run.state import GroupState, SessionState, TableState
 from penstock.run.table_aggregate import aggregate_program
 from penstock.topics.base import Log, Start
-from penstock.types import Schema, struct_values
+from penstock.types import Array, Schema, SqlType, struct_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class PushQuery:
         properties: Mapping[str, str],
     ) -> None:
         self.sink = sink
+        self.is_table = plan.is_table
         self.closed = False
         self.program: Program = _program(plan, "transient")
         self.inputs = [(each.index, each.source.topic, decoder_of(each.source)) for each in plan.froms]
@@ -95,6 +98,9 @@ class PushQuery:
         self.program.flush(out, errors)
         if self.program.store is not None:
             self.program.store.changes()
+        if not self.is_table:
+            # A stream's null row says nothing to one who asks for its columns.
+            out = _without_nulls(out)
         if out.rows:
             self.sink.rows([self._row(key, row) for key, row in zip(out.keys, out.rows, strict=True)])
         return records
@@ -111,6 +117,13 @@ class PushQuery:
     def close(self) -> None:
         """May be called from any thread; the engine forgets the query in its next cycle."""
         self.closed = True
+
+
+def _without_nulls(out: Output) -> Output:
+    kept = [place for place, row in enumerate(out.rows) if row is not None]
+    if len(kept) == len(out.rows):
+        return out
+    return Output([out.keys[place] for place in kept], [out.rows[place] for place in kept])
 
 
 def pull_stream(plan: QueryPlan, log: Log, registry: Registry | None = None) -> PullResult:
@@ -136,6 +149,8 @@ def pull_table(plan: QueryPlan, running: Any) -> PullResult:
     _check_pull(plan)
     out = Output()
     batch = materialized(running.program)
+    if plan.limit is not None:
+        batch = _by_key(batch, plan.froms[0].source)
     if len(batch.rows):
         _program(plan, "pull").process(batch, out, [])
     return _result(plan, out)
@@ -147,7 +162,7 @@ def materialized(program: Program) -> Batch:
         program = program.inner
     store = program.store
     if isinstance(store, TableState):
-        keys = list(store.passed)
+        keys = list(map(_thaw(store.key), store.passed))
         rows = [row for _, row in store.passed.values()]
         times = [time for time, _ in store.passed.values()]
         return Batch(keys, rows, times, [0] * len(keys), [0] * len(keys), (), (), ())
@@ -157,8 +172,9 @@ def materialized(program: Program) -> Batch:
     keys = [out.keys[position] for position in kept]
     zeros = [0] * len(kept)
     windowed = program.window is not None
+    thaw = _thaw([part.type for part in program.group])
     return Batch(
-        [key[0] for key in keys] if windowed else keys,
+        [thaw(key[0]) for key in keys] if windowed else list(map(thaw, keys)),
         [out.rows[position] for position in kept],
         [out.timestamps[position] for position in kept],
         zeros,
@@ -167,6 +183,29 @@ def materialized(program: Program) -> Batch:
         [key[1] for key in keys] if windowed else (),
         [key[2] for key in keys] if windowed else (),
     )
+
+
+def _by_key(batch: Batch, source: Source) -> Batch:
+    """In order of key bytes and window, as a store has its rows: which ones a LIMIT leaves must not vary."""
+    payloads, _ = key_codec(source.key_format, source.schema.key).encode(batch.keys)
+    starts = batch.window_starts or [0] * len(payloads)
+    order = sorted(range(len(payloads)), key=lambda place: (payloads[place] or b"", starts[place] or 0))
+    return batch.pick(order)
+
+
+def _thaw(parts: Sequence[SqlType]) -> Callable[[Any], Any]:
+    """A group key as a key of the table: its ARRAYs are lists again."""
+    if not any(isinstance(part, Array) for part in parts):
+        return lambda key: key
+    if len(parts) == 1:
+        return _thawed
+    return lambda key: tuple(
+        _thawed(value) if isinstance(kind, Array) else value for kind, value in zip(parts, key, strict=True)
+    )
+
+
+def _thawed(value: Any) -> Any:
+    return [_thawed(each) for each in value] if isinstance(value, tuple) else value
 
 
 def _states(program: AggregateProgram) -> Iterable[tuple[Any, int, int, list[Any]]]:

@@ -60,6 +60,23 @@ class Batch:
             self.window_ends[start:end],
         )
 
+    def pick(self, order: Sequence[int]) -> Batch:
+        """The rows at these places, in this order."""
+
+        def column(values: Sequence[Any]) -> Sequence[Any]:
+            return [values[place] for place in order] if values else values
+
+        return Batch(
+            column(self.keys),
+            column(self.rows),
+            column(self.timestamps),
+            column(self.partitions),
+            column(self.offsets),
+            column(self.headers),
+            column(self.window_starts),
+            column(self.window_ends),
+        )
+
 
 Codecs = dict[Any, ValueCodec]
 

@@ -32,7 +32,7 @@ from penstock.run.program import Output, Text, compile_function, loop_header, me
 from penstock.run.slow import SlowRows
 from penstock.run.state import StateStore, TableState
 from penstock.run.tables import TableStore
-from penstock.types import row_class
+from penstock.types import Array, frozen, row_class
 
 
 class RowCode:
@@ -145,6 +145,7 @@ class StatelessProgram:
             "Row": row_class(tuple(plan.schema.value)),
             "slow": self.slow,
             "slow_row": slow_row(len(root.key)),
+            "frozen": frozen,
             "null_row_key": _NullRowKey(code, root),
         }
         self.source_text, self.function = self._written(carries_headers=False)
@@ -222,9 +223,15 @@ class _Shape:
     computed_key: bool
     keep_partition: bool
     over_table: bool
+    array_key: bool
     carries_headers: bool
     whole: bool
     """Every record gives a row with its own key: what stands beside the rows is handed on by the column."""
+
+    @property
+    def kept_key(self) -> str:
+        """The key as a table's state is looked up by it: an ARRAY as a tuple."""
+        return f"frozen({self.key_name})" if self.array_key else self.key_name
 
     @property
     def beside(self) -> list[str]:
@@ -259,8 +266,8 @@ class _Shape:
         """A filter over a table answers a row that no longer matches with a tombstone."""
         if not self.over_table:
             return ["continue"]
-        inside = [f"dirty[{self.key_name}] = None", *self.emit_tombstone]
-        return [f"if passed.pop({self.key_name}, None) is not None:", *_indented(inside), "continue"]
+        inside = [f"dirty[{self.kept_key}] = None", *self.emit_tombstone]
+        return [f"if passed.pop({self.kept_key}, None) is not None:", *_indented(inside), "continue"]
 
 
 def _indented(lines: Sequence[str]) -> list[str]:
@@ -278,7 +285,8 @@ def _stateless_text(
     if code.froms[0].source.window is not None and not computed:
         key_name = f"({key_name}, ws0, we0)"
     whole = key_name in ("k0", "None") and not (code.steps or over_table or carries_headers)
-    shape = _Shape(key_name, computed, keep_partition, over_table, carries_headers, whole)
+    arrays = any(isinstance(column.type, Array) for column in code.froms[0].source.schema.key)
+    shape = _Shape(key_name, computed, keep_partition, over_table, arrays, carries_headers, whole)
     body = Text()
     body.depth = 2
     _null_row(body, code, shape)
@@ -290,7 +298,7 @@ def _stateless_text(
             body.add(*shape.dropped)
         body.add("key, values = slow_row(found)", "row = Row(*values)")
     if over_table:
-        body.add(f"passed[{key_name}] = dirty[{key_name}] = (ts0, row)")
+        body.add(f"passed[{shape.kept_key}] = dirty[{shape.kept_key}] = (ts0, row)")
     body.add(*shape.emit)
     text = Text()
     with text.block("def process(b, out, errors, store):"):
@@ -329,7 +337,7 @@ def _null_row(body: Text, code: RowCode, shape: _Shape) -> None:
         body.add("if k0 is None: continue")
     with body.block("if r0 is None:"):
         if shape.over_table:
-            body.add(f"passed.pop({shape.key_name}, None)", f"dirty[{shape.key_name}] = None")
+            body.add(f"passed.pop({shape.kept_key}, None)", f"dirty[{shape.kept_key}] = None")
         if not code.steps or shape.over_table:
             body.add(*shape.emit_tombstone)
         body.add("continue")

@@ -230,7 +230,7 @@ class Engine:
                 due.append((query_id, entry))
         if due:
             self._commit(due, now)
-        return records + self._push_rows()
+        return records + self.push_rows()
 
     def drive(self, query_id: str, records_max: int) -> int:
         """One turn of one query alone, with its own commit: for who decides himself what runs when."""
@@ -394,7 +394,8 @@ class Engine:
         self.pushes.append(made)
         return made
 
-    def _push_rows(self) -> int:
+    def push_rows(self) -> int:
+        """One turn of every push query."""
         self.pushes = [push for push in self.pushes if not push.closed]
         records = 0
         for push in self.pushes:

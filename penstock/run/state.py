@@ -183,6 +183,7 @@ class TableState:
     def __init__(self, schema: Schema) -> None:
         self.passed: dict[Any, tuple[int, Any]] = {}
         self.dirty: dict[Any, tuple[int, Any] | None] = {}
+        self.key = [column.type for column in schema.key]
         row = row_class(schema.value)
         key = key_type([column.type for column in schema.key])
         self._decoder = msgspec.msgpack.Decoder(dict[key, tuple[int, row] | None])  # type: ignore[valid-type]

@@ -21,7 +21,7 @@ from starlette.responses import Response, StreamingResponse
 from penstock.errors import BadRequest
 from penstock.executor.executor import Executor
 from penstock.executor.print_topic import printed
-from penstock.executor.select import Printing, Pulled, Pushing, select
+from penstock.executor.select import COMPLETED, LIMIT_REACHED, Printing, Pulled, Pushing, select
 from penstock.server.answers import (
     DELIMITED,
     JSON,
@@ -34,7 +34,6 @@ from penstock.server.answers import (
 from penstock.server.feed import Feed
 from penstock.server.rows import SPELLINGS, RowValues, Spelling
 
-LIMIT_REACHED, COMPLETED = "Limit Reached", "Query Completed"
 ROWS_PER_PIECE = 500
 
 QUERY_STREAM = {
@@ -171,6 +170,9 @@ async def _pulled(answer: Pulled, spelling: Spelling) -> AsyncIterator[bytes]:
     for start in range(0, len(answer.rows), ROWS_PER_PIECE):
         rows = answer.rows[start : start + ROWS_PER_PIECE]
         yield b"".join(spelling.between + spelling.row(values(row), False) for row in rows)
+    message = spelling.message(answer.message) if answer.message is not None else b""
+    if message:
+        yield spelling.between + message
     yield spelling.end
 
 
