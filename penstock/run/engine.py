@@ -312,7 +312,15 @@ class Engine:
     # --- jobs ----------------------------------------------------------------------------------------
 
     def _make(self, query_id: str, entry: _Entry) -> RunningQuery:
-        return RunningQuery(query_id, entry.plan, self.log, self.decoder_of, entry.properties, self.registry)
+        return RunningQuery(
+            query_id,
+            entry.plan,
+            self.log,
+            self.decoder_of,
+            self.decoder_in_use,
+            entry.properties,
+            self.registry,
+        )
 
     def decoder_of(self, source: Source) -> Decoder:
         """One decoder for all sources that read a topic alike."""
@@ -320,6 +328,10 @@ class Engine:
         if key not in self.decoders:
             self.decoders[key] = Decoder(source, self.codecs, self.registry)
         return self.decoders[key]
+
+    def decoder_in_use(self, source: Source) -> Decoder | None:
+        """The decoder of those who read a source, if anybody does."""
+        return self.decoders.get(decoder_key(source))
 
     def _add(self, query_id: str, plan: QueryPlan, properties: Mapping[str, str], keep: bool) -> None:
         assert query_id not in self.queries, query_id

@@ -14,7 +14,7 @@ from typing import Any
 
 from penstock.errors import RecordError
 from penstock.formats.registry import Registry
-from penstock.language.catalog import STREAM
+from penstock.language.catalog import STREAM, Source
 from penstock.plan.steps import Aggregate, Flatten, Joined, QueryPlan, find
 from penstock.run.batch import Batch, Decoder, entries_of
 from penstock.run.compiler import StatelessProgram
@@ -68,16 +68,18 @@ class RunningQuery:
         query_id: str,
         plan: QueryPlan,
         log: Log,
-        decoder_of: Callable[[Any], Decoder],
+        decoder_of: Callable[[Source], Decoder],
+        decoder_in_use: Callable[[Source], Decoder | None],
         properties: Mapping[str, str],
         registry: Registry | None = None,
     ) -> None:
+        """`decoder_in_use` tells how a sink is read by others: None when no query reads it."""
         self.id = query_id
         self.registry = registry
         self.plan = plan
         self.log = log
         self.properties = dict(properties)
-        self.decoder_of = decoder_of
+        self.decoder_in_use = decoder_in_use
         self.cached = cache_bytes(properties) > 0
         self.program: Program = make_program(plan, query_id, log, self.cached)
         self.inputs = [
@@ -223,12 +225,16 @@ class RunningQuery:
         if not records.values:
             return
         transaction.append(records)
-        decoder = self.decoder_of(self.plan.sink)
+        written.after_commit.append(self._hand_over(out) if whole else None)
+
+    def _hand_over(self, out: Output) -> Callable[[Chunk], None] | None:
+        """Rows for those who read the sink; without readers nobody keeps them alive."""
+        assert self.plan.sink is not None
         formats = self.plan.sink.value_format.name, self.plan.sink.key_format.name
-        shares = whole and formats[0] == "JSON" and formats[1] not in CHANGING_KEYS
-        written.after_commit.append(
-            (lambda chunk: decoder.hand_over(chunk, out.keys, out.rows)) if shares else None
-        )
+        decoder = self.decoder_in_use(self.plan.sink)
+        if decoder is None or formats[0] != "JSON" or formats[1] in CHANGING_KEYS:
+            return None
+        return lambda chunk: decoder.hand_over(chunk, out.keys, out.rows)
 
     def _write_state(self, transaction: Transaction, written: Written, now_ms: int) -> None:
         store = self.program.store
