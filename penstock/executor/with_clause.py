@@ -17,6 +17,7 @@ from typing import Any
 from penstock.errors import StatementError, did_you_mean
 from penstock.language.ast import Properties
 from penstock.language.catalog import Format, SourceWindow
+from penstock.plan.sinks import KNOWN as SINK_PROPERTIES
 
 FORMATS = ("KAFKA", "DELIMITED", "JSON", "JSON_SR", "AVRO", "PROTOBUF", "PROTOBUF_NOSR", "NONE")
 REGISTRY_FORMATS = frozenset(("JSON_SR", "AVRO", "PROTOBUF"))
@@ -26,31 +27,7 @@ UNIT_MS = {"MILLISECOND": 1, "SECOND": 1000, "MINUTE": 60_000, "HOUR": 3_600_000
 
 CREATE, CREATE_AS, INSERT = "CREATE", "CREATE AS", "INSERT"
 PLACES: dict[str, frozenset[str]] = {
-    **dict.fromkeys(
-        [
-            "KAFKA_TOPIC",
-            "FORMAT",
-            "KEY_FORMAT",
-            "VALUE_FORMAT",
-            "PARTITIONS",
-            "REPLICAS",
-            "RETENTION_MS",
-            "TIMESTAMP",
-            "TIMESTAMP_FORMAT",
-            "KEY_DELIMITER",
-            "VALUE_DELIMITER",
-            "WRAP_SINGLE_VALUE",
-            "KEY_SCHEMA_ID",
-            "VALUE_SCHEMA_ID",
-            "KEY_SCHEMA_FULL_NAME",
-            "VALUE_SCHEMA_FULL_NAME",
-            "VALUE_AVRO_SCHEMA_FULL_NAME",
-            "CLEANUP_POLICY",
-            "KEY_PROTOBUF_NULLABLE_REPRESENTATION",
-            "VALUE_PROTOBUF_NULLABLE_REPRESENTATION",
-        ],
-        frozenset((CREATE, CREATE_AS)),
-    ),
+    **dict.fromkeys(sorted((*SINK_PROPERTIES, "CLEANUP_POLICY")), frozenset((CREATE, CREATE_AS))),
     **dict.fromkeys(
         ("WINDOW_TYPE", "WINDOW_SIZE", "SOURCED_BY_CONNECTOR", "SOURCE_CONNECTOR"), frozenset((CREATE,))
     ),
